@@ -1,0 +1,1 @@
+"""One pool for all the X (Twitter) accounts that you own."""

@@ -1,0 +1,1 @@
+"""The accounts that may be used, and where they are kept."""

@@ -1,0 +1,114 @@
+"""What an account is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from twikit_pool.errors import InvalidAccount
+from twikit_pool.redaction import Cookies, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCOUNT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+"""What an id may look like: it stands in file names, log lines and job files."""
+
+LOGIN_COOKIE: Final = "auth_token"
+"""The cookie that is the log-in. `ct0`, the csrf cookie, is made anew when it is missing."""
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AccountState(StrEnum):
+    """Whether an account may be used."""
+
+    ACTIVE = "active"
+    STALE = "stale"
+    """X no longer accepts the cookies: import fresh ones."""
+    LOCKED = "locked"
+    """X asks its owner to prove something in a browser."""
+    SUSPENDED = "suspended"
+    QUARANTINED = "quarantined"
+    """Set aside until a time, because of what X answered."""
+    DISABLED = "disabled"
+    """Switched off by a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An account's state, why it is so, since when and, for a quarantine, until when (UTC)."""
+
+    state: AccountState = AccountState.ACTIVE
+    reason: str = ""
+    since: datetime = _BEGINNING
+    until: datetime | None = None
+
+    def usable(self, now: datetime) -> bool:
+        """Whether the account may be used at this time: active, or its quarantine is over."""
+        if self.state is AccountState.QUARANTINED:
+            return self.until is not None and now >= self.until
+        return self.state is AccountState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How an account logs in. Cookies are the way; the rest is kept for its owner and never needed."""
+
+    cookies: Cookies
+    password: Secret | None = None
+    email: Secret | None = None
+    totp: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An identity that the operator owns.
+
+    Attributes:
+        id: the name it goes by here, unique in its source: 1 to 64 of letters, digits and `_.@-`.
+        handle: its X handle without the @, when known.
+        credentials: how it logs in; never shown.
+        proxy: the proxy all its traffic takes, as a URL; wrapped, since it may hold a password.
+        tags: free words to choose accounts by.
+        capabilities: what it can do beyond the ordinary (`long_posts`, say).
+        caps: most calls a UTC day, by endpoint.
+        notes: anything its owner wants to remember.
+        standing: its state, with reason and time.
+
+    Raises:
+        InvalidAccount: the id is malformed, there is no log-in cookie, or a cap is negative.
+    """
+
+    id: str
+    credentials: Credentials
+    handle: str | None = None
+    proxy: Secret | None = None
+    tags: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    caps: Mapping[str, int] = field(default_factory=dict[str, int])
+    notes: str = ""
+    standing: Standing = field(default_factory=Standing)
+
+    def __post_init__(self) -> None:
+        if not ACCOUNT_ID.fullmatch(self.id):
+            raise InvalidAccount(
+                f"account id {self.id!r}: use 1 to 64 letters, digits and _ . @ -, "
+                "starting with a letter or digit"
+            )
+        if not self.credentials.cookies.get(LOGIN_COOKIE):
+            raise InvalidAccount(
+                f"account {self.id!r} has no {LOGIN_COOKIE} cookie: export the cookies of a logged-in browser"
+            )
+        for endpoint, calls in self.caps.items():
+            if calls < 0:
+                raise InvalidAccount(
+                    f"account {self.id!r}: the cap of {endpoint} is {calls}; give 0 or more a day"
+                )
+
+    def with_cookies(self, cookies: Cookies) -> Account:
+        """The same account with other cookies."""
+        return replace(self, credentials=replace(self.credentials, cookies=cookies))

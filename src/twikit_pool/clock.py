@@ -1,0 +1,40 @@
+"""Time, passed in.
+
+Everything that stamps or measures takes a `Clock`; everything that waits does so on the running event
+loop. In tests both are virtual, so a day of rate windows passes in a second and always the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, on the same timeline as the event loop's timers."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC. For stamps only: it may jump, so nothing is measured with it."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    __slots__ = ()
+
+    def monotonic(self) -> float:
+        """Seconds of `time.monotonic`, which asyncio's timers use as well."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """The current time in UTC."""
+        return datetime.now(UTC)
+
+
+SYSTEM_CLOCK = SystemClock()

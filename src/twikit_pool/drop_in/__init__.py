@@ -1,0 +1,1 @@
+"""The face of `twikit.Client`, with a pool behind it."""

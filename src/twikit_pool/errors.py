@@ -1,0 +1,91 @@
+"""Every error that twikit-pool raises, in one tree.
+
+A message says what happened, to which account or setting, and what to do next. No message carries a
+cookie, a token or a password.
+"""
+
+from __future__ import annotations
+
+
+class TwikitPoolError(Exception):
+    """The root of the tree."""
+
+
+# ---------------------------------------------------------------- settings
+
+
+class ConfigError(TwikitPoolError, ValueError):
+    """A setting is missing, unknown or outside its range."""
+
+
+# ---------------------------------------------------------------- accounts and their store
+
+
+class AccountError(TwikitPoolError):
+    """Something about one account."""
+
+
+class AccountNotFound(AccountError, LookupError):
+    """No account with this id."""
+
+
+class InvalidAccount(AccountError, ValueError):
+    """What was given cannot be an account: a field is missing or malformed."""
+
+
+class AccountUnavailable(AccountError):
+    """The account exists but may not be used now: disabled, locked, suspended or stale."""
+
+
+class StoreError(TwikitPoolError):
+    """The account store cannot be read or written."""
+
+
+class KeyMissing(StoreError):
+    """No encryption key is configured, so nothing was read or written."""
+
+
+class WrongKey(StoreError):
+    """The configured key does not open this store, so nothing was changed."""
+
+
+# ---------------------------------------------------------------- actions and calls
+
+
+class ActionError(TwikitPoolError, ValueError):
+    """The action cannot be sent as asked; nothing was sent."""
+
+
+class UnknownAction(ActionError):
+    """No action has this name."""
+
+
+class InvalidParameters(ActionError):
+    """A parameter is missing, unknown or of the wrong type."""
+
+
+class MediaRefused(ActionError):
+    """A media URL or file may not be fetched, or is not what it should be."""
+
+
+# ---------------------------------------------------------------- the pool
+
+
+class PoolError(TwikitPoolError):
+    """Something about the pool itself."""
+
+
+class PoolClosed(PoolError):
+    """The pool is shut down or shutting down."""
+
+
+class AcquireTimeout(PoolError, TimeoutError):
+    """No connection came free within the request's timeout."""
+
+
+class PoolOverloaded(PoolError):
+    """Too many requests wait already; this one was refused so that the others can be served."""
+
+
+class LeaseLost(PoolError):
+    """The connection is no longer held by this lease."""

@@ -1,0 +1,1 @@
+"""A file of actions, each run once over the pool."""

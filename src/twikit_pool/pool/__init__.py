@@ -1,0 +1,1 @@
+"""The heart: who gets which connection, and when."""

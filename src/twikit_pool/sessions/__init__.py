@@ -1,0 +1,1 @@
+"""A live client for each account, and what its answers mean."""

@@ -1,0 +1,1 @@
+"""How to speak to X: one module for each client library."""
