@@ -68,6 +68,10 @@ class MediaRefused(ActionError):
     """A media URL or file may not be fetched, or is not what it should be."""
 
 
+class MediaUnavailable(ActionError):
+    """The place that a media URL names could not be reached, or did not deliver: later it may."""
+
+
 # ---------------------------------------------------------------- the pool
 
 
@@ -89,3 +93,7 @@ class PoolOverloaded(PoolError):
 
 class LeaseLost(PoolError):
     """The connection is no longer held by this lease."""
+
+
+class NoAccountAvailable(PoolError):
+    """No account of the pool can serve this request, now or later; the message says why each cannot."""

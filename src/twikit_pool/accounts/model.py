@@ -56,12 +56,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """How an account logs in. Cookies are the way; the rest is kept for its owner and never needed."""
+    """How an account logs in. Cookies are the way; the rest is kept for its owner and never needed.
+
+    `expires` is when the log-in cookie ends (UTC), if the file that it came from told.
+    """
 
     cookies: Cookies
     password: Secret | None = None
     email: Secret | None = None
     totp: Secret | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

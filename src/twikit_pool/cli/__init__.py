@@ -1,1 +1,43 @@
-"""The command line: `twikit-pool`."""
+"""The command line: `twikit-pool`.
+
+Each command lives in a module of its own, imported only when it is used, so that `--help` is quick.
+Exit codes: 0 all went well, 1 something did not (the output says what), 2 the command line is wrong,
+130 and 143 interrupted by Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cyclopts import App
+from rich.console import Console
+from rich.markup import escape
+
+from twikit_pool.errors import TwikitPoolError
+
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+app = App(
+    name="twikit-pool",
+    help="One pool for all the X (Twitter) accounts that you own.",
+    help_epilogue="Settings come from flags and the environment; every page of docs/ says which.",
+)
+app.command("twikit_pool.cli.run:run", name="run", help="Run a file of actions over all accounts.")
+app.command("twikit_pool.cli.actions:actions", name="actions", help="List the actions, or show one.")
+app.command("twikit_pool.cli.accounts:app", name="accounts", help="The accounts that may be used.")
+app.command("twikit_pool.cli.keys:app", name="keys", help="The key that the account store is encrypted with.")
+app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(result_action="return_value")
+    except TwikitPoolError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

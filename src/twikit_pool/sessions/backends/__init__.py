@@ -1,1 +1,1 @@
-"""How to speak to X: one module for each client library."""
+"""How to speak to X: one package for each client library."""

@@ -1,0 +1,230 @@
+"""The database under the account store: SQLite in a private file, or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from twikit_pool.accounts import locations
+from twikit_pool.accounts.private_files import PRIVATE_FILE, make_private_folder, open_to_others
+from twikit_pool.errors import ConfigError, StoreError, TwikitPoolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_log = logging.getLogger(__name__)
+
+LATEST: Final = "0001"
+"""The newest migration, so that an up-to-date store opens without Alembic's work."""
+
+_VERSION_TABLE: Final = "twikit_pool_accounts_version"
+_LOCK_WAIT: Final = 30.0
+"""Seconds that a writer waits for another process's transaction. Ours last milliseconds."""
+
+_POSTGRES_LOCK: Final = 0x7477_7001
+"""The advisory lock of the account store: shared by ordinary writers, exclusive for what touches all rows."""
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+_WHAT_TO_DO: Final = {
+    "not a database": "it is damaged or another program's file: restore it from a backup",
+    "malformed": "it is damaged: restore it from a backup",
+    "full": "free some disk space and repeat",
+    "disk I/O": "see that the disk has space and is sound, and repeat",
+    "readonly": "make the file and its folder writable for this user",
+    "unable to open": "see that its folder exists and is writable for this user",
+    "locked": f"another process has held it for {_LOCK_WAIT:.0f} s: end that one, or try again",
+}
+
+
+class Database:
+    """An engine whose writers never collide, and whose errors say what to do."""
+
+    def __init__(self, url: str | Path | None) -> None:
+        self._url = database_url(url)
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self.path: Final = Path(self._url.database or "") if self._sqlite else None
+        """The SQLite file; None for PostgreSQL."""
+        self.name: Final = str(self.path or self._url.render_as_string(hide_password=True))
+        """How it is called in messages: without its password."""
+        options: dict[str, Any] = {"hide_parameters": True}
+        if self._sqlite:
+            # isolation_level None: transactions begin when and as we say, not as the driver guesses.
+            options["connect_args"] = {"timeout": _LOCK_WAIT, "isolation_level": None}
+        else:
+            options["pool_pre_ping"] = True
+        try:
+            self._engine = create_async_engine(self._url, **options)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the store {self.name} needs the module {error.name}: pip install 'twikit-pool[postgres]'"
+            ) from None
+        self._turn = asyncio.Lock()
+        if self._sqlite:
+            event.listen(self._engine.sync_engine, "connect", _enforce_foreign_keys)
+            event.listen(self._engine.sync_engine, "begin", _begin)
+
+    async def prepare(self) -> None:
+        """Create the SQLite file if it is missing, for its owner alone; tighten a store that others may read.
+
+        Raises:
+            StoreError: it cannot be created or read, or is another program's, which is left as it is.
+        """
+        if self.path is not None:
+            with self._clear_errors():
+                await asyncio.to_thread(_prepare_file, self.path)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that sees one state of the store and holds nobody up."""
+        with self._clear_errors():
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self, *, exclusive: bool = False) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that is committed as a whole, or not at all.
+
+        SQLite takes its write lock at the start, so that it never has to give up half-way; writers of
+        this process queue here rather than poll the file. `exclusive` keeps other writers out on
+        PostgreSQL too.
+        """
+        turn = self._turn if self._sqlite else nullcontext()
+        with self._clear_errors():
+            async with turn, self._engine.execution_options(writes=True).begin() as connection:
+                if not self._sqlite:
+                    lock = (
+                        sa.func.pg_advisory_xact_lock if exclusive else sa.func.pg_advisory_xact_lock_shared
+                    )
+                    await connection.execute(sa.select(lock(_POSTGRES_LOCK)))
+                yield connection
+
+    async def version(self, connection: AsyncConnection) -> str | None:
+        """The migration that the store is at; None for a new one."""
+        tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+        if _VERSION_TABLE not in tables:
+            return None
+        column = sa.column("version_num", sa.String)
+        return await connection.scalar(sa.select(column).select_from(sa.table(_VERSION_TABLE, column)))
+
+    async def migrate(self, connection: AsyncConnection) -> None:
+        """Bring the tables to the newest version, in this transaction.
+
+        Raises:
+            StoreError: a newer version of twikit-pool made this store.
+        """
+        config = Config()
+        folder = str(Path(__file__).parent / "migrations")
+        config.set_main_option("script_location", folder.replace("%", "%%"))
+        config.attributes["version_table"] = _VERSION_TABLE
+
+        def upgrade(sync: sa.Connection) -> None:
+            config.attributes["connection"] = sync
+            command.upgrade(config, "head")
+
+        try:
+            await connection.run_sync(upgrade)
+        except CommandError:
+            raise StoreError(f"{self.name} was made by a newer twikit-pool: upgrade this one") from None
+
+    @contextmanager
+    def _clear_errors(self) -> Generator[None]:
+        """Turn what a database says into what happened and what to do; rows never get into it."""
+        try:
+            yield
+        except (TwikitPoolError, UnicodeEncodeError):
+            raise
+        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
+            raise self._store_error(error) from None
+
+    def _store_error(self, error: Exception) -> StoreError:
+        said = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(error, ValueError):  # a stored value that its column's type cannot be made from
+            return StoreError(f"the account store {self.name} is damaged: restore it from a backup")
+        first_line = ((said.strerror if isinstance(said, OSError) else None) or str(said)).partition("\n")[0]
+        advice = [advice for sign, advice in _WHAT_TO_DO.items() if sign in first_line]
+        return StoreError(
+            f"the account store {self.name} failed ({first_line}): "
+            + (advice[0] if advice else "see that it can be reached and this user may use it")
+        )
+
+
+def database_url(given: str | Path | None) -> sa.URL:
+    """The database that is meant: a URL, a path of an SQLite file, or by default the user's own store.
+
+    Raises:
+        ConfigError: it is malformed, or neither SQLite in a file nor PostgreSQL.
+    """
+    if given is None:
+        given = locations.default_store()
+    if isinstance(given, Path) or "://" not in given:
+        return sa.URL.create("sqlite+aiosqlite", database=str(Path(given).expanduser().absolute()))
+    try:
+        url = sa.make_url(given)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() not in _DRIVERS:
+        raise ConfigError(
+            "the store is a path, sqlite:///path or postgresql+psycopg://user@host/database; "
+            "what was given is none of them"
+        )
+    if url.get_backend_name() == "sqlite" and (url.database or ":memory:") == ":memory:":
+        raise ConfigError("the store needs a file: for accounts in memory, use MemoryAccounts")
+    return url.set(drivername=_DRIVERS[url.get_backend_name()])
+
+
+def _prepare_file(path: Path) -> None:
+    make_private_folder(path.parent)
+    # Made here and not by SQLite, so that it is private from the start; its -wal and -shm files take over
+    # the mode. Whether one that exists is ours to change, its tables tell.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
+    with closing(sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if tables and _VERSION_TABLE not in tables:
+            raise StoreError(
+                f"{path} is another program's database: name another store, or read it with "
+                "`twikit-pool accounts import`"
+            )
+        _tighten(path)
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _tighten(path: Path) -> None:
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        try:
+            if open_to_others(file):
+                file.chmod(PRIVATE_FILE)
+                _log.warning("%s could be read by others on this machine: now only its owner may", file)
+        except FileNotFoundError:
+            continue  # the two beside the database come and go with its connections
+
+
+def _enforce_foreign_keys(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,142 @@
+"""Doing one thing through the pool: wait, try, and try again only where that is right.
+
+- A used-up rate window is met by waiting, or by another account where none is named.
+- An account that turns out ill passes the work on to another, where none is named.
+- A passing failure is tried again within the retry budget.
+- A write is sent again only when X certainly did not take it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from twikit_pool.errors import InvalidParameters
+from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
+from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.attachments import attachments
+from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken, Verdict
+from twikit_pool.sessions.records import Page
+
+if TYPE_CHECKING:
+    from twikit_pool.pool.pool import TwikitConnectionPool
+
+MOST_ATTEMPTS: Final = 3
+"""Attempts at a call that fails for a passing reason."""
+SHORTEST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between attempts, drawn with decorrelated jitter: uniform(shortest, 3 x the last one)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What was done: the record, who did it, in how many attempts, and how many seconds it all took."""
+
+    result: Any
+    account_id: str
+    attempts: int
+    seconds: float
+
+
+class RetryBudget:
+    """Retries may be a tenth of the calls: when X is down, everyone trying again makes it worse."""
+
+    SHARE: Final = 0.1
+    FIRST: Final = 10.0
+    """Retries allowed before there is any traffic to take a share of."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = self.FIRST
+
+    def earn(self) -> None:
+        """A call was made that is no retry."""
+        self._left = min(self._left + self.SHARE, 10 * self.FIRST)
+
+    def spend(self) -> bool:
+        """Take one retry, if there is one."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+async def execute(
+    pool: TwikitConnectionPool,
+    action: Action,
+    request: ConnectionRequest,
+    on_send: Callable[[], None] | None,
+) -> Execution:
+    """Carry an action out through the pool; raises as `TwikitConnectionPool.execute` says."""
+    began = pool.clock.monotonic()
+    files = await attachments(action)
+    pool.retries.earn()
+    attempts, failures, pause = 0, 0, SHORTEST_PAUSE
+    while True:
+        attempts += 1
+        try:
+            async with pool.acquire(request) as lease:
+                account_id = lease.account_id
+                result = await lease.carry_out(action, files, on_send=on_send)
+        except CallFailed as failure:
+            failure.attempts = attempts
+            verdict = failure.verdict
+            if action.writes and verdict.taken is not Taken.NO:
+                raise
+            if waiting_helps(verdict, any_account=request.account_id is None):
+                continue
+            failures += 1
+            if (
+                verdict.outcome is not Outcome.TRANSIENT
+                or failures >= MOST_ATTEMPTS
+                or not pool.retries.spend()
+            ):
+                raise
+            pause = min(LONGEST_PAUSE, pool.rng.uniform(SHORTEST_PAUSE, pause * 3))
+            await asyncio.sleep(pause)
+        else:
+            seconds = pool.clock.monotonic() - began
+            return Execution(result=result, account_id=account_id, attempts=attempts, seconds=seconds)
+
+
+def waiting_helps(verdict: Verdict, *, any_account: bool) -> bool:
+    """Whether the next attempt meets another window or another account, so that it is no mere repetition."""
+    if verdict.outcome is Outcome.RATE_LIMITED:
+        return True
+    return any_account and verdict.bench is not None
+
+
+async def pages(
+    pool: TwikitConnectionPool,
+    action: Action,
+    *,
+    account: str | None,
+    priority: ConnectionPriority,
+    limit: int | None,
+) -> AsyncIterator[Any]:
+    """The items of a paged action; see `TwikitConnectionPool.iterate`."""
+    if not hasattr(action, "cursor"):
+        raise InvalidParameters(f"{action.name} does not come in pages; use execute()")
+    left = limit
+    while left is None or left > 0:
+        done = await pool.perform(action, account=account, priority=priority)
+        page = page_of(done.result)
+        for item in page.items[:left]:
+            yield item
+        if left is not None:
+            left -= len(page.items)
+        if page.next_cursor is None or page.next_cursor == getattr(action, "cursor", None):
+            return
+        if action.personal:
+            account = done.account_id
+        action = msgspec.structs.replace(action, cursor=page.next_cursor)
+
+
+def page_of(result: Any) -> Page[Any]:
+    """The page in a result: the result itself, or the answers that a post came with."""
+    return cast("Page[Any]", result if isinstance(result, Page) else result.replies_page or Page())

@@ -1,0 +1,74 @@
+"""What a client library must offer to be a backend.
+
+To add one, write a class that opens a `Link` for an account and a table that carries actions out on it;
+nothing above this module knows which library is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twikit_pool.accounts.model import Account
+from twikit_pool.redaction import Cookies
+from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.media import Media
+from twikit_pool.sessions.responses import RawResponse
+
+
+class Link(Protocol):
+    """A live client of one account.
+
+    Attributes:
+        client: the library's own client, for whatever the named actions lack.
+        unfinished: requests that began and did not end with a whole response. Above zero and with
+            nothing running, the link is dirty: it must be renewed before the next use.
+        cookies_changed: whether X has set cookies since this was last set to False.
+        on_request: told the endpoint of each request just before it leaves.
+        on_response: told each raw response, before the library interprets it.
+    """
+
+    client: Any
+    unfinished: int
+    cookies_changed: bool
+    on_request: Callable[[str], None] | None
+    on_response: Callable[[RawResponse], None] | None
+
+    async def perform(self, action: Action, files: Sequence[Media]) -> Any:
+        """Carry an action out and return its record; raises whatever the library raises."""
+        ...
+
+    async def check(self) -> None:
+        """The cheapest call that proves the account is logged in; raises whatever the library raises."""
+        ...
+
+    def cookies(self) -> Cookies:
+        """The cookies as they are now."""
+        ...
+
+    async def renew(self) -> None:
+        """Close the HTTP client and put a fresh one in place, with the same cookies."""
+        ...
+
+    def renew_handshake(self) -> None:
+        """Do the log-in handshake anew before the next call."""
+        ...
+
+    def trim(self) -> None:
+        """Let go of what the last call left behind and the next one does not need."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the HTTP client."""
+        ...
+
+
+class SessionBackend(Protocol):
+    """A client library."""
+
+    name: str
+    """How it is called in settings and messages."""
+
+    def open(self, account: Account) -> Link:
+        """A link for this account. Quick, and sends nothing."""
+        ...

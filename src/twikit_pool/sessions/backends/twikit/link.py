@@ -1,0 +1,141 @@
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
+# twikit leaves type arguments out of its signatures.
+"""The real twikit client, with our wire under it.
+
+twikit's own constructor replaces the transport it was given: it ends with `self.proxy = proxy`, whose
+setter throws httpx's mounts away. Shadowing that one property keeps ours, and with it the shared TLS
+context, the phase timeouts and the eye on every raw response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+from twikit.client.client import Client
+
+from twikit_pool.accounts.model import Account
+from twikit_pool.redaction import Cookies
+from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.backends.twikit.perform import perform
+from twikit_pool.sessions.media import Media
+from twikit_pool.sessions.responses import RawResponse, endpoint_of, read_response
+from twikit_pool.sessions.transport import TIMEOUT, Transport, direct, quiet_http_logs
+
+
+class XClient(Client):
+    """`twikit.Client` with the HTTP settings it is given; everything else about it is twikit's own."""
+
+    @property
+    def proxy(self) -> str | None:
+        """Not twikit's affair here: the transport knows the account's proxy."""
+        return None
+
+    @proxy.setter
+    def proxy(self, url: str | None) -> None:
+        """Ignored, so that the transport survives twikit's constructor."""
+
+    async def _send(self, method: str, url: str, **kwargs: Any) -> httpx.Response:
+        response = await super()._send(method, url, **kwargs)
+        if "set-cookie" in response.headers:
+            # X rotates ct0 for .x.com alone; twikit would go on sending the old one as the csrf header.
+            for cookie in response.cookies.jar:
+                if cookie.name == "ct0" and cookie.value:
+                    self._set_cookie("ct0", cookie.value)
+        return response
+
+
+class TwikitLink:
+    """A twikit client of one account, and the eye on its wire."""
+
+    __slots__ = (
+        "_account",
+        "_transport",
+        "client",
+        "cookies_changed",
+        "on_request",
+        "on_response",
+        "unfinished",
+    )
+
+    def __init__(self, account: Account, transport: Transport, language: str) -> None:
+        self._account = account
+        self._transport = transport
+        self.unfinished = 0
+        self.on_request: Callable[[str], None] | None = None
+        self.on_response: Callable[[RawResponse], None] | None = None
+        self.client = XClient(language, **self._http_settings())
+        self.client.set_cookies(dict(account.credentials.cookies))
+        self.cookies_changed = False
+
+    def _http_settings(self) -> dict[str, Any]:
+        return {
+            "transport": self._transport(self._account),
+            "timeout": TIMEOUT,
+            "event_hooks": {"request": [self._begin], "response": [self._end]},
+        }
+
+    async def _begin(self, request: httpx.Request) -> None:
+        if self.on_request is not None:
+            self.on_request(endpoint_of(request.url.host, request.url.path))
+        self.unfinished += 1
+
+    async def _end(self, response: httpx.Response) -> None:
+        await response.aread()
+        self.unfinished -= 1
+        if "set-cookie" in response.headers:
+            self.cookies_changed = True
+        if self.on_response is not None:
+            self.on_response(read_response(response))
+
+    async def perform(self, action: Action, files: Sequence[Media]) -> Any:
+        """Carry an action out; raises whatever twikit and httpx raise."""
+        return await perform(self.client, action, files)
+
+    async def check(self) -> None:
+        """Ask X for the account's settings."""
+        await self.client.v11.settings()
+
+    def cookies(self) -> Cookies:
+        """The cookies as they are now, rotated ones included."""
+        return Cookies(self.client.get_cookies())
+
+    async def renew(self) -> None:
+        """Put a fresh HTTP client with the same cookies in place and close the old one."""
+        old = self.client.http
+        self.client.http = httpx.AsyncClient(cookies=old.cookies, **self._http_settings())
+        self.unfinished = 0
+        await old.aclose()
+
+    def renew_handshake(self) -> None:
+        """Fetch X's transaction keys anew before the next call; X changes them every few days."""
+        self.client.refresh_transaction()
+
+    def trim(self) -> None:
+        """Let go of the parsed home page, hundreds of kilobytes, once its keys are taken."""
+        self.client.client_transaction.home_page_response = None
+
+    async def aclose(self) -> None:
+        """Close the HTTP client."""
+        await self.client.http.aclose()
+
+
+class TwikitBackend:
+    """X through twikit, from the distribution `twifork`.
+
+    Args:
+        transport: makes each account's transport; by default straight to X, or by the account's proxy.
+        language: the language X is asked to answer in.
+    """
+
+    name = "twikit"
+
+    def __init__(self, *, transport: Transport = direct, language: str = "en-US") -> None:
+        quiet_http_logs()
+        self._transport = transport
+        self._language = language
+
+    def open(self, account: Account) -> TwikitLink:
+        """A link for this account; nothing is sent."""
+        return TwikitLink(account, self._transport, self._language)

@@ -1,0 +1,151 @@
+"""What X really answered.
+
+twikit turns some failures into empty results: an HTTP 200 that says "rate limit exceeded" becomes a
+search with no hits. So every raw response is read here, before twikit interprets it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+if TYPE_CHECKING:
+    import httpx
+
+HOME: Final = "home"
+"""The page that twikit's handshake reads."""
+USER_STATE: Final = "user_state"
+"""What twikit asks after a 429 to tell a suspension from a limit."""
+
+_PREFIX: Final = re.compile(r"^/(i/)?(api/)?((1\.1|2)/)?")
+_IDS: Final = re.compile(r"(?<=/)[0-9][0-9-]*(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XError:
+    """One entry of a response's `errors`; `code` is X's own, None where it gave none."""
+
+    code: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawResponse:
+    """The part of a response that says how the call went.
+
+    Attributes:
+        endpoint: the operation, as its rate window is named (`SearchTimeline`, `friendships/create`).
+        method: the HTTP method.
+        status: the HTTP status.
+        errors: the errors that sank it. Empty when the body holds usable data beside them: X reports
+            a field it could not decode that way, and the call went through.
+        readable: whether the body is JSON, as an API answer must be.
+        limit, remaining, reset: the window's headers; `reset` is the server's epoch second.
+        date: the server's clock, epoch seconds, from the `Date` header.
+    """
+
+    endpoint: str
+    method: str
+    status: int
+    errors: tuple[XError, ...] = ()
+    readable: bool = True
+    limit: int | None = None
+    remaining: int | None = None
+    reset: int | None = None
+    date: float | None = None
+
+    @property
+    def code(self) -> int | None:
+        """The first code X gave, if any."""
+        return next((error.code for error in self.errors if error.code is not None), None)
+
+    @property
+    def message(self) -> str:
+        """The first error's message, or nothing."""
+        return self.errors[0].message if self.errors else ""
+
+
+def endpoint_of(host: str, path: str) -> str:
+    """The name of an operation, the same for every query id and every id in the path."""
+    if "/graphql/" in path:
+        return path.rsplit("/", 1)[1]
+    if host == "abs.twimg.com":
+        return "ondemand.s"
+    if path in ("", "/"):
+        return HOME
+    if path.endswith("user_state.json"):
+        return USER_STATE
+    name = _PREFIX.sub("", path.removesuffix(".json"))
+    return _IDS.sub("id", name)
+
+
+def read_response(response: httpx.Response) -> RawResponse:
+    """What a response says. Its body must have been read.
+
+    The body is parsed only when it is an error or holds the word: twikit parses it anyway, and doing
+    so twice would cost a tenth of a call.
+    """
+    headers, url = response.headers, response.request.url
+    endpoint = endpoint_of(url.host, url.path)
+    errors: tuple[XError, ...] = ()
+    readable = True
+    body = response.content
+    if endpoint not in (HOME, "ondemand.s"):
+        readable = not body or body.lstrip()[:1] in (b"{", b"[") or response.status_code >= 400
+        if response.status_code >= 400 or b'"errors"' in body:
+            errors = errors_in(body)
+    return RawResponse(
+        endpoint=endpoint,
+        method=response.request.method,
+        status=response.status_code,
+        errors=errors,
+        readable=readable,
+        limit=_number(headers.get("x-rate-limit-limit")),
+        remaining=_number(headers.get("x-rate-limit-remaining")),
+        reset=_number(headers.get("x-rate-limit-reset")),
+        date=_date(headers.get("date")),
+    )
+
+
+def errors_in(body: bytes) -> tuple[XError, ...]:
+    """The errors that sank a response with this body; none where it holds usable data beside them."""
+    try:
+        document: Any = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ()
+    if not isinstance(document, dict):
+        return ()
+    fields = cast("dict[str, Any]", document)
+    entries, payload = fields.get("errors"), fields.get("data")
+    if not isinstance(entries, list) or (
+        isinstance(payload, dict) and any(cast("dict[str, Any]", payload).values())
+    ):
+        return ()
+    return tuple(_error(entry) for entry in cast("list[Any]", entries))
+
+
+def _error(entry: Any) -> XError:
+    if not isinstance(entry, dict):
+        return XError(code=None, message=str(entry))
+    fields = cast("dict[str, Any]", entry)
+    code = fields.get("code")
+    if code is None and isinstance(fields.get("extensions"), dict):
+        code = fields["extensions"].get("code")
+    return XError(code=code if isinstance(code, int) else None, message=str(fields.get("message", "")))
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _date(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None

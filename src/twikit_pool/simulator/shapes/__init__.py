@@ -1,0 +1,1 @@
+"""What X's JSON looks like: users, posts, timelines, cards."""

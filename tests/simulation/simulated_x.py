@@ -1,0 +1,164 @@
+"""X as the pool's simulation sees it: answers after virtual delays, counts every window, holds grudges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twikit import errors as twikit_errors
+
+from tests.simulation.simulated_loop import SimulatedLoop, grid
+from twikit_pool.accounts import Account, Credentials, MemoryAccounts
+from twikit_pool.config import ConnectionPoolConfig
+from twikit_pool.pool import TwikitConnectionPool
+from twikit_pool.redaction import Cookies
+from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.manager import TwikitSessionManager
+from twikit_pool.sessions.media import Media
+from twikit_pool.sessions.outcomes import CODES
+from twikit_pool.sessions.records import Done
+from twikit_pool.sessions.responses import RawResponse, XError
+
+WINDOW = 900.0
+
+
+class LinkMisused(AssertionError):
+    """Two calls ran at once on one client, or a half-used client was used again."""
+
+
+@dataclass
+class SimulatedX:
+    """The other side: windows by (account, endpoint), refusals by account, and what took effect."""
+
+    loop: SimulatedLoop
+    limit: int = 10_000
+    slowest: float = 0.3
+    codes: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """X codes that each account's next calls are answered with."""
+    over_limit: int = 0
+    done: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    calls: Counter[str] = field(default_factory=Counter[str])
+    links: list[SimulatedLink] = field(default_factory=list["SimulatedLink"])
+    _windows: dict[tuple[str, str], tuple[float, int]] = field(
+        default_factory=dict[tuple[str, str], tuple[float, int]]
+    )
+
+    name = "simulated"
+
+    def open(self, account: Account) -> SimulatedLink:
+        link = SimulatedLink(self, account.id)
+        self.links.append(link)
+        return link
+
+    def answer(self, account_id: str, endpoint: str) -> RawResponse:
+        now = self.loop.time()
+        began, used = self._windows.get((account_id, endpoint), (now, 0))
+        if now >= began + WINDOW:
+            began, used = now, 0
+        used += 1
+        self._windows[account_id, endpoint] = (began, used)
+        self.calls[endpoint] += 1
+        status, errors = 200, ()
+        if used > self.limit:
+            self.over_limit += 1
+            status, errors = 429, (XError(code=88, message="Rate limit exceeded."),)
+        elif self.codes.get(account_id):
+            code = self.codes[account_id].pop(0)
+            status = 503 if code == 131 else 403
+            errors = (XError(code=code, message=CODES[code].reason),)
+        return RawResponse(
+            endpoint=endpoint,
+            method="POST",
+            status=status,
+            errors=errors,
+            limit=self.limit,
+            remaining=max(0, self.limit - used),
+            reset=int(1_700_000_000 + began + WINDOW),
+            date=1_700_000_000 + now,
+        )
+
+
+class SimulatedLink:
+    """One account's client, which notices when it is misused."""
+
+    def __init__(self, x: SimulatedX, account_id: str) -> None:
+        self.client: Any = self
+        self.unfinished = 0
+        self.cookies_changed = False
+        self.on_request: Callable[[str], None] | None = None
+        self.on_response: Callable[[RawResponse], None] | None = None
+        self.renewals = 0
+        self.closed = False
+        self._x = x
+        self._account_id = account_id
+        self._busy = False
+
+    async def perform(self, action: Action, files: Sequence[Media]) -> Done:
+        return await self.request(action.spends, getattr(action, "tweet_id", ""))
+
+    async def request(self, endpoint: str, target: str) -> Done:
+        if self._busy or self.unfinished:
+            raise LinkMisused(f"{self._account_id}: busy {self._busy}, unfinished {self.unfinished}")
+        assert self.on_request is not None
+        assert self.on_response is not None
+        self.on_request(endpoint)
+        self.unfinished += 1
+        self._busy = True
+        try:
+            await asyncio.sleep(grid(self._x.loop.rng, self._x.slowest))
+            response = self._x.answer(self._account_id, endpoint)
+            if not response.errors:
+                self._x.done.append((self._account_id, target))
+            await asyncio.sleep(grid(self._x.loop.rng, self._x.slowest))
+        finally:
+            self._busy = False
+        self.unfinished -= 1
+        self.on_response(response)
+        if response.status == 429:
+            raise twikit_errors.TooManyRequests("429")
+        if response.errors:
+            raise twikit_errors.TwitterException(response.message)
+        return Done(id=target)
+
+    async def check(self) -> None:
+        await self.request("account/settings", "")
+
+    def cookies(self) -> Cookies:
+        return Cookies(auth_token="x", ct0="y")
+
+    async def renew(self) -> None:
+        await asyncio.sleep(grid(self._x.loop.rng, 0.05))
+        self.unfinished = 0
+        self.renewals += 1
+
+    def renew_handshake(self) -> None: ...
+
+    def trim(self) -> None: ...
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0)
+        self.closed = True
+
+
+def account(account_id: str, **fields: Any) -> Account:
+    return Account(id=account_id, credentials=Credentials(cookies=Cookies(auth_token="canary")), **fields)
+
+
+def pool_of(
+    x: SimulatedX,
+    accounts: int | Sequence[Account] = 3,
+    config: ConnectionPoolConfig | None = None,
+    source: MemoryAccounts | None = None,
+) -> TwikitConnectionPool:
+    """A pool over simulated accounts `a0`, `a1`, … in the loop's time and chance."""
+    if isinstance(accounts, int):
+        accounts = [account(f"a{number}") for number in range(accounts)]
+    sessions = TwikitSessionManager(
+        source or MemoryAccounts(accounts), backend=x, clock=x.loop.clock, rng=x.loop.rng
+    )
+    return TwikitConnectionPool(
+        sessions, config or ConnectionPoolConfig(), clock=x.loop.clock, rng=x.loop.rng
+    )
