@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import httpx
 import msgspec
 import psutil
 from twikit.client.client import Client
@@ -22,6 +21,7 @@ from twikit_pool.accounts import Account, Credentials, MemoryAccounts
 from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.backends.twikit import TwikitBackend
 from twikit_pool.sessions.manager import TwikitSessionManager
+from twikit_pool.simulator import SimulatorProcess
 
 PAGE_BYTES = 295_000
 """What x.com's home page weighs."""
@@ -67,35 +67,27 @@ def session(count: int) -> Costs:
 
 
 def used(count: int) -> Costs:
-    """Sessions after a first call, against an in-process stand-in, so that only the client is measured."""
-    from twikit_pool.simulator import Simulator
+    """Sessions after a first call; the stand-in runs elsewhere, so that only the client is measured."""
+    warm = 20
+    with SimulatorProcess(accounts=count + warm, home_page_bytes=PAGE_BYTES, limits=False) as x:
+        accounts = [
+            Account(id=each.id, credentials=Credentials(cookies=Cookies(each.cookies))) for each in x.accounts
+        ]
+        return asyncio.run(_first_calls(x, accounts, warm))
 
-    async def main() -> Costs:
-        async with Simulator(accounts=count + 20, home_page_bytes=PAGE_BYTES, limits=False) as x:
 
-            def transport(_account: Account) -> httpx.AsyncBaseTransport:
-                return x.transport()
+async def _first_calls(x: SimulatorProcess, accounts: list[Account], warm: int) -> Costs:
+    backend = TwikitBackend(transport=lambda _account: x.transport())
+    async with TwikitSessionManager(MemoryAccounts(accounts), backend=backend) as manager:
 
-            accounts = [
-                Account(id=each.id, credentials=Credentials(cookies=Cookies(each.cookies)))
-                for each in x.accounts
-            ]
-            manager = TwikitSessionManager(
-                MemoryAccounts(accounts), backend=TwikitBackend(transport=transport)
-            )
+        async def call(chosen: list[Account]) -> None:
+            for each in chosen:
+                await manager.execute_action(each.id, "get_user", {"handle": x.accounts[0].handle})
 
-            async def first_calls(chosen: list[Account]) -> None:
-                for each in chosen:
-                    await manager.execute_action(each.id, "get_user", {"handle": x.accounts[0].handle})
-
-            await first_calls(accounts[:20])
-            before, began = resident(), time.process_time()
-            await first_calls(accounts[20:])
-            cpu, after = time.process_time() - began, resident()
-            await manager.aclose()
-            return Costs(cpu=cpu, gained=after - before, resident=after)
-
-    return asyncio.run(main())
+        await call(accounts[:warm])
+        before, began = resident(), time.process_time()
+        await call(accounts[warm:])
+        return Costs(cpu=time.process_time() - began, gained=resident() - before, resident=resident())
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def run() -> Report:
             "session, KB each": session.gained / EACH / 1e3,
             "10,000 sessions, KB each": many.gained / MANY / 1e3,
             "used session, KB kept after its first call": used.gained / USED / 1e3,
-            "used session, first call CPU ms (with the stand-in's share)": used.cpu / USED * 1e3,
+            "used session, first call CPU ms": used.cpu / USED * 1e3,
         },
         bars=[
             Bar("times less CPU than a plain client", cpu_share, 200, "higher"),

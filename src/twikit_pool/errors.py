@@ -72,6 +72,10 @@ class MediaUnavailable(ActionError):
     """The place that a media URL names could not be reached, or did not deliver: later it may."""
 
 
+class NotThroughPool(ActionError, AttributeError):
+    """A pooled client cannot offer this part of `twikit.Client`; the message says what does instead."""
+
+
 # ---------------------------------------------------------------- the pool
 
 
@@ -97,3 +101,14 @@ class LeaseLost(PoolError):
 
 class NoAccountAvailable(PoolError):
     """No account of the pool can serve this request, now or later; the message says why each cannot."""
+
+
+# ---------------------------------------------------------------- jobs
+
+
+class ResultsError(TwikitPoolError):
+    """A results file or its journal cannot be used."""
+
+
+class JobIdTaken(TwikitPoolError, ValueError):
+    """Another job has this id, in this run or an earlier one."""

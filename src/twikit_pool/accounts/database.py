@@ -8,7 +8,7 @@ import os
 import sqlite3
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -23,9 +23,11 @@ from twikit_pool.accounts.private_files import PRIVATE_FILE, make_private_folder
 from twikit_pool.errors import ConfigError, StoreError, TwikitPoolError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Coroutine, Generator
 
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +73,10 @@ class Database:
         try:
             self._engine = create_async_engine(self._url, **options)
         except ModuleNotFoundError as error:
+            if error.name != "psycopg":
+                raise
             raise ConfigError(
-                f"the store {self.name} needs the module {error.name}: pip install 'twikit-pool[postgres]'"
+                f"the store {self.name} needs PostgreSQL's driver: pip install 'twikit-pool[postgres]'"
             ) from None
         self._turn = asyncio.Lock()
         if self._sqlite:
@@ -91,7 +95,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engine.dispose()
+        await run_to_the_end(self._engine.dispose())
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
@@ -166,6 +170,26 @@ class Database:
             f"the account store {self.name} failed ({first_line}): "
             + (advice[0] if advice else "see that it can be reached and this user may use it")
         )
+
+
+async def run_to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await a transaction in SQLite, and be cancelled only after it.
+
+    A statement in SQLite's thread cannot be called back: cancelled half-way, SQLAlchemy lets go of a
+    connection that goes on to take the write lock, and everyone else waits for it in vain.
+    """
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation counts for more
+        raise cancelled
+    return task.result()
 
 
 def database_url(given: str | Path | None) -> sa.URL:

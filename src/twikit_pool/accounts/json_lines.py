@@ -28,7 +28,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     notes: str = ""
     state: AccountState = AccountState.ACTIVE
     reason: str = ""
-    since: datetime = Standing().since
+    since: datetime | None = None
     until: datetime | None = None
     expires: datetime | None = None
     cookies: dict[str, str] | None = None
@@ -52,7 +52,7 @@ def public_line(account: Account) -> Line:
         notes=account.notes,
         state=account.standing.state,
         reason=account.standing.reason,
-        since=account.standing.since,
+        since=None if account.standing.since == Standing().since else account.standing.since,
         until=account.standing.until,
         expires=account.credentials.expires,
     )
@@ -106,7 +106,9 @@ def parse(text: str) -> Account:
         capabilities=frozenset(line.capabilities),
         caps=line.caps,
         notes=line.notes,
-        standing=Standing(state=line.state, reason=line.reason, since=line.since, until=line.until),
+        standing=Standing(
+            state=line.state, reason=line.reason, since=line.since or Standing().since, until=line.until
+        ),
     )
 
 

@@ -137,7 +137,10 @@ class Keyring:
             WrongKey: its key is not in this keyring.
             StoreError: it was altered, or made for another account or field.
         """
-        key_id = key_id_of(sealed)
+        try:
+            key_id = key_id_of(sealed)
+        except StoreError as error:
+            raise StoreError(f"the {field} of {account_id!r}: {error}") from None
         if key_id not in self._ciphers:
             raise WrongKey(
                 f"the {field} of {account_id!r} is sealed with key {key_id!r}, which is not among the "

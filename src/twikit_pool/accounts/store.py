@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from twikit_pool.accounts.database import LATEST, Database
+from twikit_pool.accounts.database import LATEST, Database, run_to_the_end
 from twikit_pool.accounts.keys import key_id_of
 from twikit_pool.accounts.merging import Change, merged
 from twikit_pool.accounts.model import LOGIN_COOKIE
@@ -20,7 +21,7 @@ from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.errors import AccountNotFound, InvalidAccount, StoreError, WrongKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from twikit_pool.clock import Clock
     from twikit_pool.redaction import Cookies
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _PROOF: Final = "twikit-pool account store"
 _PROOF_OF: Final = "", "proof"
 """What a key's proof is sealed for: an account id that no account can have, and a field of its own."""
@@ -40,10 +44,24 @@ _BATCH: Final = 500
 """Ids in one query; SQLite allows 999 parameters in its oldest builds."""
 
 
+def _whole(
+    method: Callable[Concatenate[AccountStore, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[AccountStore, P], Coroutine[Any, Any, T]]:
+    """Let the method's transaction end before a cancellation counts, where the database needs it."""
+
+    @wraps(method)
+    async def run(store: AccountStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        work = method(store, *args, **kwargs)
+        return await (run_to_the_end(work) if store.path is not None else work)
+
+    return run
+
+
 class AccountStore:
     """An `AccountSource` in an encrypted database. Made by `open`; closed by `async with` or `aclose()`.
 
-    A write is on disk when its call returns. Several processes may use one store.
+    A write is on disk when its call returns; one that is cancelled is done wholly or not at all. Several
+    processes may use one store.
     """
 
     def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
@@ -137,6 +155,7 @@ class AccountStore:
             raise StoreError(next(iter(damaged.values())) + others)
         return accounts
 
+    @_whole
     async def readable(self) -> tuple[Sequence[Account], Mapping[str, str]]:
         """Every account that can be read, ordered by id, and why, by id, for each that cannot."""
         accounts: list[Account] = []
@@ -150,6 +169,7 @@ class AccountStore:
         # Sorted here: a database's own order depends on its collation.
         return sorted(accounts, key=lambda account: account.id), damaged
 
+    @_whole
     async def account(self, account_id: str) -> Account:
         """One account, as it is stored now.
 
@@ -163,6 +183,7 @@ class AccountStore:
             raise self._not_found(account_id)
         return found[account_id]
 
+    @_whole
     async def key_usage(self) -> Mapping[str, int]:
         """How many sealed fields each key has in this store, by the key's id.
 
@@ -178,6 +199,7 @@ class AccountStore:
 
     # ------------------------------------------------------------ writing
 
+    @_whole
     async def add(self, account: Account) -> None:
         """Store a new account.
 
@@ -192,6 +214,7 @@ class AccountStore:
                     f"there is an account {account.id!r} already: update it, or remove it first"
                 ) from None
 
+    @_whole
     async def update(self, account: Account) -> None:
         """Store the account in place of the one with its id, all of it.
 
@@ -200,6 +223,7 @@ class AccountStore:
         """
         await self._change(account.id, row_of(account, self._keyring))
 
+    @_whole
     async def remove(self, account_id: str) -> None:
         """Forget an account, also one whose row cannot be read.
 
@@ -211,6 +235,7 @@ class AccountStore:
             if done.rowcount == 0:
                 raise self._not_found(account_id)
 
+    @_whole
     async def merge(self, given: Iterable[Account]) -> Mapping[str, Change]:
         """Add accounts, or update those that are there with what is given; all of them or none.
 
@@ -241,6 +266,7 @@ class AccountStore:
                 await connection.execute(sa.update(table).where(table.c.id == sa.bindparam("key")), updated)
         return changes
 
+    @_whole
     async def save_cookies(self, account_id: str, cookies: Cookies) -> None:
         """Keep rotated cookies, all or nothing.
 
@@ -254,6 +280,7 @@ class AccountStore:
             )
         await self._change(account_id, {"cookies": sealed_cookies(account_id, cookies, self._keyring)})
 
+    @_whole
     async def set_standing(self, account_id: str, standing: Standing) -> None:
         """Keep an account's new state.
 
@@ -262,6 +289,7 @@ class AccountStore:
         """
         await self._change(account_id, standing_columns(standing))
 
+    @_whole
     async def rekey(self, keyring: Keyring) -> int:
         """Seal every field anew with another keyring's current key, in one transaction.
 
@@ -289,6 +317,7 @@ class AccountStore:
 
     # ------------------------------------------------------------ within
 
+    @_whole
     async def _set_up(self) -> None:
         await self._database.prepare()
         async with self._database.reading() as connection:

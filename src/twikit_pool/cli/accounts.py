@@ -103,7 +103,7 @@ async def add(
             "a token on the command line is seen by every user of this machine and stays in the shell's "
             "history: give --auth-token - and type it, or pipe it in; renew the one you have just shown"
         )
-    if proxy is not None and proxy != _ASK and urlsplit(f"//{proxy.rpartition('://')[2]}").password:
+    if proxy is not None and proxy != _ASK and urlsplit(proxy_from(proxy).reveal()).password:
         return _usage(
             "a proxy's password does not belong on the command line: give --proxy - and type the URL"
         )

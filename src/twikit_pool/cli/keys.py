@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twikit_pool.accounts import locations
-from twikit_pool.accounts.database import database_url
+from twikit_pool.accounts.database import Database
 from twikit_pool.accounts.keys import KEY, Keyring, in_environment
 from twikit_pool.accounts.private_files import open_to_others
 from twikit_pool.accounts.rotation import finish_rotation, rotate_key_file
@@ -29,7 +29,7 @@ app = App(name="keys", help="The key that the account store is encrypted with.")
 async def where(*, store: StoreUrl = None) -> int:
     """Say where the keys and the store are; show nothing of the keys."""
     _say(f"keys: {_origin()}")
-    _say(f"store: {database_url(store).render_as_string(hide_password=True)}")
+    _say(f"store: {Database(store).name}")
     return OK
 
 

@@ -62,7 +62,7 @@ from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.pool.waiting import Line, Waiter
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.manager import TwikitSessionManager
-from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict
+from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Verdict
 from twikit_pool.sessions.session import TwikitSession
 
 T = TypeVar("T")
@@ -573,7 +573,7 @@ class TwikitConnectionPool:
             self._finished(connection, name, began, verdict)
             await self._settle(connection, verdict, endpoint)
             raise
-        self._finished(connection, name, began, Verdict(outcome=Outcome.OK, status=200))
+        self._finished(connection, name, began, WELL)
         if endpoint is not None:
             self.sessions.went_well(endpoint)
         return result

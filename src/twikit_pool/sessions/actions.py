@@ -450,7 +450,7 @@ class GetNotifications(Paged, kw_only=True):
         return f"notifications/{self.kind.lower()}"
 
 
-@_action("get_trends", "guide", "get_trends")
+@_action("get_trends", "GenericTimelineById", "get_trends")
 class GetTrends(Action):
     """What trends."""
 

@@ -22,7 +22,7 @@ import httpx
 
 from twikit_pool.errors import MediaRefused, MediaUnavailable
 from twikit_pool.sessions.addresses import Network, NotPublic, Resolve, public_addresses, resolve_host
-from twikit_pool.sessions.transport import shared_tls
+from twikit_pool.sessions.transport import quiet_http_logs, shared_tls
 
 MIB: Final = 1024 * 1024
 
@@ -40,11 +40,18 @@ _LATER: Final = frozenset({408, 425, 429})
 _HEAD: Final = 12
 """Bytes that tell the type."""
 
-_MP4_BRANDS: Final = frozenset(
-    {b"avc1", b"dash", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"isom"}
-    | {b"M4V ", b"M4VH", b"M4VP", b"mp41", b"mp42", b"MSNV"}
-)
-"""What an MP4 video calls itself. HEIC, AVIF and M4A have the same form and other brands: mp4ra.org."""
+_MOST: Final = {
+    "image/jpeg": IMAGE_BYTES,
+    "image/png": IMAGE_BYTES,
+    "image/webp": IMAGE_BYTES,
+    "image/gif": GIF_BYTES,
+    "video/mp4": VIDEO_BYTES,
+    "video/quicktime": VIDEO_BYTES,
+}
+
+_MP4: Final = (*b"avc1 dash iso2 iso3 iso4 iso5 iso6 isom mp41 mp42 M4VH M4VP MSNV".split(), b"M4V ")
+_BRANDS: Final = {b"qt  ": "video/quicktime", **dict.fromkeys(_MP4, "video/mp4")}
+"""What a video calls itself. HEIC, AVIF and M4A have the same form and other brands: mp4ra.org."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +93,7 @@ def sniff(head: bytes) -> str | None:
         return "image/gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if head[4:8] == b"ftyp":
-        return "video/quicktime" if head[8:12] == b"qt  " else _mp4(head[8:12])
-    return None
-
-
-def _mp4(brand: bytes) -> str | None:
-    return "video/mp4" if brand in _MP4_BRANDS else None
+    return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
 
 
 class _Intake:
@@ -124,9 +125,8 @@ class _Intake:
                 f"{self._source} is none of JPEG, PNG, WebP, GIF, MP4 or QuickTime by its content: "
                 "give the address of the file itself, in one of these formats"
             )
-        most = {"image/gif": GIF_BYTES}.get(mime, VIDEO_BYTES if mime.startswith("video/") else IMAGE_BYTES)
-        if most < self._most:
-            self._most = most
+        if _MOST[mime] < self._most:
+            self._most = _MOST[mime]
             self._why = f"what X takes of {mime}; make it smaller"
         self._mime = mime
         return mime
@@ -235,6 +235,7 @@ async def _carrier(given: httpx.AsyncBaseTransport | None) -> AsyncGenerator[htt
     if given is not None:
         yield given
     else:
+        quiet_http_logs()  # a redirect's Location header may hold a signed query
         async with httpx.AsyncHTTPTransport(verify=shared_tls(), trust_env=False) as transport:
             yield transport
 
@@ -330,7 +331,7 @@ def read_media(path: str | Path, limits: MediaLimits = DEFAULT_MEDIA_LIMITS) -> 
             return _read(descriptor, str(path), limits)
         finally:
             os.close(descriptor)
-    except MediaRefused:
+    except MediaRefused:  # which is a ValueError as well
         raise
     except (OSError, ValueError) as error:
         raise MediaRefused(f"media cannot be read: {error}; check the path and its permissions") from error

@@ -78,6 +78,10 @@ class Verdict:
     renew_handshake: bool = False
 
 
+WELL: Final = Verdict(outcome=Outcome.OK, taken=Taken.YES)
+"""The verdict of every call that went well."""
+
+
 class CallFailed(TwikitPoolError):
     """A call to X did not succeed; `verdict` says what it meant and `account_id` whose it was.
 
@@ -189,16 +193,13 @@ _EXCEPTIONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Ro
 """Meanings of exceptions that no answer explains; the first that fits."""
 
 
-def judge(
-    error: BaseException | None, responses: Sequence[RawResponse], *, endpoint: str | None, sent: bool
-) -> Verdict:
+def judge(error: BaseException | None, responses: Sequence[RawResponse], *, sent: bool) -> Verdict:
     """What an attempt meant.
 
     Args:
         error: what the client raised, None when it returned.
         responses: every raw response of the attempt, oldest first.
-        endpoint: the operation the attempt was for; None when it is not known.
-        sent: whether a request to that operation began to leave. When not, X took nothing.
+        sent: whether the request that counts began to leave. When not, X took nothing.
     """
     deciding = _deciding(error, responses)
     if deciding is not None and (deciding.errors or deciding.status >= 400):
@@ -207,7 +208,7 @@ def judge(
         if deciding is not None and not deciding.readable:
             verdict = _unreadable(deciding)
         else:
-            return Verdict(outcome=Outcome.OK, endpoint=endpoint, taken=Taken.YES)
+            return WELL
     else:
         verdict = _by_exception(error, deciding)
     if verdict.taken is not Taken.NO and (not sent or (deciding and deciding.endpoint == HOME)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
 HOME: Final = "home"
 """The page that twikit's handshake reads."""
+HANDSHAKE_SCRIPT: Final = "ondemand.s"
+"""The script whose numbers it needs."""
 USER_STATE: Final = "user_state"
 """What twikit asks after a 429 to tell a suspension from a limit."""
 
+_TOLD: Final = frozenset({b"x-rate-limit-limit", b"x-rate-limit-remaining", b"x-rate-limit-reset", b"date"})
 _PREFIX: Final = re.compile(r"^/(i/)?(api/)?((1\.1|2)/)?")
 _IDS: Final = re.compile(r"(?<=/)[0-9][0-9-]*(?=/|$)")
 
@@ -69,34 +73,49 @@ class RawResponse:
         return self.errors[0].message if self.errors else ""
 
 
-def endpoint_of(host: str, path: str) -> str:
-    """The name of an operation, the same for every query id and every id in the path."""
+@lru_cache(maxsize=4096)
+def endpoint_of(host: bytes, target: bytes) -> str:
+    """The name of an operation, the same for every query id and every id in the path.
+
+    Args:
+        host: the request's host, as it is sent.
+        target: its path, as it is sent; a query is ignored.
+    """
+    path = target.partition(b"?")[0].decode("ascii", "replace")
     if "/graphql/" in path:
         return path.rsplit("/", 1)[1]
-    if host == "abs.twimg.com":
-        return "ondemand.s"
+    if host == b"abs.twimg.com":
+        return HANDSHAKE_SCRIPT
     if path in ("", "/"):
         return HOME
     if path.endswith("user_state.json"):
         return USER_STATE
-    name = _PREFIX.sub("", path.removesuffix(".json"))
-    return _IDS.sub("id", name)
+    return _IDS.sub("id", _PREFIX.sub("", path.removesuffix(".json")))
+
+
+def endpoint_of_request(request: httpx.Request) -> str:
+    """The name of the operation that a request is for."""
+    url = request.url
+    return endpoint_of(url.raw_host, url.raw_path.partition(b"?")[0])
 
 
 def read_response(response: httpx.Response) -> RawResponse:
     """What a response says. Its body must have been read.
 
-    The body is parsed only when it is an error or holds the word: twikit parses it anyway, and doing
-    so twice would cost a tenth of a call.
+    On every call's way, so it takes one pass over the headers and leaves the body to twikit, which parses
+    it anyway, unless that is an error or holds the word.
     """
-    headers, url = response.headers, response.request.url
-    endpoint = endpoint_of(url.host, url.path)
+    endpoint = endpoint_of_request(response.request)
+    told: dict[bytes, bytes] = {}
+    for name, value in response.headers.raw:
+        if name.lower() in _TOLD:
+            told[name.lower()] = value
     errors: tuple[XError, ...] = ()
     readable = True
-    body = response.content
-    if endpoint not in (HOME, "ondemand.s"):
-        readable = not body or body.lstrip()[:1] in (b"{", b"[") or response.status_code >= 400
-        if response.status_code >= 400 or b'"errors"' in body:
+    if endpoint not in (HOME, HANDSHAKE_SCRIPT):
+        body, failed = response.content, response.status_code >= 400
+        readable = failed or not body or body.lstrip()[:1] in (b"{", b"[")
+        if failed or b'"errors"' in body:
             errors = errors_in(body)
     return RawResponse(
         endpoint=endpoint,
@@ -104,10 +123,10 @@ def read_response(response: httpx.Response) -> RawResponse:
         status=response.status_code,
         errors=errors,
         readable=readable,
-        limit=_number(headers.get("x-rate-limit-limit")),
-        remaining=_number(headers.get("x-rate-limit-remaining")),
-        reset=_number(headers.get("x-rate-limit-reset")),
-        date=_date(headers.get("date")),
+        limit=_number(told.get(b"x-rate-limit-limit")),
+        remaining=_number(told.get(b"x-rate-limit-remaining")),
+        reset=_number(told.get(b"x-rate-limit-reset")),
+        date=_epoch(told.get(b"date")),
     )
 
 
@@ -138,14 +157,16 @@ def _error(entry: Any) -> XError:
     return XError(code=code if isinstance(code, int) else None, message=str(fields.get("message", "")))
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+def _number(text: bytes | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
 
 
-def _date(text: str | None) -> float | None:
-    if text is None:
+@lru_cache(maxsize=16)
+def _epoch(date: bytes | None) -> float | None:
+    """A `Date` header as epoch seconds. Many answers come within one second, so the last few are kept."""
+    if date is None:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        return parsedate_to_datetime(date.decode("ascii", "replace")).timestamp()
     except ValueError:
         return None

@@ -15,7 +15,7 @@ from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken, Verdict, judge
-from twikit_pool.sessions.responses import HOME, USER_STATE, RawResponse
+from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, USER_STATE, RawResponse
 from twikit_pool.sessions.windows import RateWindows
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ HANDSHAKE_AGE: Final = 600.0
 LASTING_COOKIES: Final = frozenset({"auth_token", "ct0", "kdt", "twid"})
 """The cookies worth keeping; the others (`__cf_bm`, `guest_id`, …) change with nearly every answer."""
 
-_HANDSHAKE: Final = frozenset({HOME, "ondemand.s", USER_STATE})
+_HANDSHAKE: Final = frozenset({HOME, HANDSHAKE_SCRIPT, USER_STATE})
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class TwikitSession:
             error = raised
         finally:
             self._attempt = None
-        return judge(error, attempt.responses, endpoint=attempt.endpoint, sent=attempt.sent), result, error
+        return judge(error, attempt.responses, sent=attempt.sent), result, error
 
     def _worth_repeating(self, verdict: Verdict) -> bool:
         """Whether the same call may work at once: X took nothing, and what was wrong is mended."""
@@ -200,7 +200,7 @@ class TwikitSession:
 
     def _seen(self, response: RawResponse) -> None:
         self.windows.note(response)
-        if response.endpoint == "ondemand.s":
+        if response.endpoint == HANDSHAKE_SCRIPT:
             self._handshake_at = self._clock.monotonic()
         if self._attempt is not None:
             self._attempt.responses.append(response)

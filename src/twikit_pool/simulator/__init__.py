@@ -9,16 +9,28 @@ if TYPE_CHECKING:
     from twikit_pool.simulator.accounts import SimulatedAccount
     from twikit_pool.simulator.faults import Fault
     from twikit_pool.simulator.journal import Call, Write
+    from twikit_pool.simulator.process import RemoteAccount, SimulatorProcess
     from twikit_pool.simulator.server import Simulator
     from twikit_pool.simulator.transport import SimulatorTransport
 
-__all__ = ["Call", "Fault", "SimulatedAccount", "Simulator", "SimulatorTransport", "Write"]
+__all__ = [
+    "Call",
+    "Fault",
+    "RemoteAccount",
+    "SimulatedAccount",
+    "Simulator",
+    "SimulatorProcess",
+    "SimulatorTransport",
+    "Write",
+]
 
 _HOME: Final = {
     "Call": "journal",
     "Fault": "faults",
+    "RemoteAccount": "process",
     "SimulatedAccount": "accounts",
     "Simulator": "server",
+    "SimulatorProcess": "process",
     "SimulatorTransport": "transport",
     "Write": "journal",
 }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import random
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from math import exp, log
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-import twikit_pool.simulator.endpoints  # noqa: F401  importing it registers every operation
 from twikit_pool.simulator import control, pages
+from twikit_pool.simulator.endpoints import find
 from twikit_pool.simulator.faults import STANDING, Fault, Faults
 from twikit_pool.simulator.http import Response
+from twikit_pool.simulator.limits import DEFAULT_LIMIT, WINDOW, Window
 from twikit_pool.simulator.refusals import Refusal, refusal
-from twikit_pool.simulator.registry import Call, Endpoint, find
+from twikit_pool.simulator.registry import Call, Endpoint
 from twikit_pool.simulator.state import State
 
 if TYPE_CHECKING:
@@ -24,9 +26,20 @@ if TYPE_CHECKING:
     from twikit_pool.simulator.http import Request
     from twikit_pool.simulator.settings import Settings
 
+_log = logging.getLogger(__name__)
+
 GARBAGE: Final = b'<html><body>{"data": {"oops'
 """Neither JSON nor a page."""
-_ANSWERS: Final = ("lock", "suspend", "expire", "code", "server_error", "rate_limited", "stale_query", "garbage")
+_ANSWERS: Final = (
+    "lock",
+    "suspend",
+    "expire",
+    "code",
+    "server_error",
+    "rate_limited",
+    "stale_query",
+    "garbage",
+)
 """Faults that put another answer in place of the real one."""
 
 
@@ -97,14 +110,16 @@ class Application:
             name, endpoint = find(request)
         visit = Visit(request, name, endpoint, account)
         visit.faults = self.faults.strike(account.id if account else None, name)
-        visit.delay = self._latency() + sum(f.seconds for f in visit.faults if f.kind == "slow" and not f.after)
+        visit.delay = self._latency() + sum(
+            f.seconds for f in visit.faults if f.kind == "slow" and not f.after
+        )
         return visit
 
     def _latency(self) -> float:
         settings = self._settings
         if not settings.latency:
             return 0.0
-        return exp(self._chance.normalvariate(log(settings.latency), settings.latency_sigma))
+        return self._chance.lognormvariate(math.log(settings.latency), settings.latency_sigma)
 
     def serve(self, visit: Visit) -> Delivery:
         """Work on it, and say what goes out."""
@@ -178,7 +193,9 @@ class Application:
         if wrong is not None:
             return wrong
         known = visit.account is not None and visit.account.logged_in
-        return Response(200, self._home if known else pages.LOGGED_OUT, content_type="text/html; charset=utf-8")
+        return Response(
+            200, self._home if known else pages.LOGGED_OUT, content_type="text/html; charset=utf-8"
+        )
 
     def _wrong(self, visit: Visit) -> Response | None:
         """The answer of a fault to what is no API call."""
@@ -217,15 +234,18 @@ class Application:
         state.schedule.publish(now)
         call = Call(visit.request, endpoint, account.id, account.user, state, now)
         call.empty_legacy = visit.first("empty_legacy") is not None
+        if endpoint.posts and state.daily.reached(account.id, now):
+            return _refuse(Refusal(self._settings.daily_code, status=200), graphql=True)
         try:
-            if endpoint.posts and state.daily.reached(account.id, now):
-                raise Refusal(self._settings.daily_code, status=200)
             answer: Any = endpoint.handle(call)
         except Refusal as refused:
             return _refuse(refused, graphql=endpoint.path is None)
+        except Exception:  # noqa: BLE001  one call that breaks an endpoint must not take the connection along
+            _log.exception("the simulator failed at %s", endpoint.name)
+            return _refuse(Refusal(131, "The simulator failed; its log says why."), graphql=False)
         if endpoint.posts:
             state.daily.count(account.id, now)
-        return Response(endpoint.status, b"" if answer is None else msgspec.json.encode(answer))
+        return Response(call.status, b"" if answer is None else msgspec.json.encode(answer))
 
     def _instead(self, fault: Fault, visit: Visit, headers: str) -> Response:
         """What a fault answers."""
@@ -238,7 +258,9 @@ class Application:
         if fault.kind in _CODE_OF:
             return _refuse(Refusal(_CODE_OF[fault.kind]), graphql=False, headers=headers)
         if fault.kind == "rate_limited":
-            return _refuse(Refusal(88), graphql=False, headers=self._used_up(headers) if fault.headers else "")
+            return _refuse(
+                Refusal(88), graphql=False, headers=self._used_up(headers) if fault.headers else ""
+            )
         if fault.kind == "stale_query":
             return Response(404, b"", headers)
         if fault.kind == "garbage":
@@ -252,8 +274,8 @@ class Application:
     def _used_up(self, headers: str) -> str:
         """Headers of a window with nothing left."""
         if "x-rate-limit-limit" not in headers:
-            reset = int(self.now() + 900 / self._settings.time_scale) + 1
-            return f"{headers}x-rate-limit-limit: 50\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: {reset}\r\n"
+            reset = math.ceil(self.now() + WINDOW / self._settings.time_scale)
+            return headers + Window(DEFAULT_LIMIT, 0, reset, allowed=False).headers
         before, _, rest_of_it = headers.partition("x-rate-limit-remaining: ")
         return f"{before}x-rate-limit-remaining: 0\r\n{rest_of_it.partition(chr(10))[2]}"
 

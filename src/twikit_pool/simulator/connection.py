@@ -30,7 +30,7 @@ class Connection(asyncio.Protocol):
         self._silent = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio hands over the transport."""
+        """The event loop hands over the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self._open.add(self)
 
@@ -45,7 +45,9 @@ class Connection(asyncio.Protocol):
         try:
             self._waiting.extend(self._parser.feed(data))
         except MalformedRequest:
-            self._transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self._transport.write(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
             self._transport.close()
             return
         if self._timer is None:

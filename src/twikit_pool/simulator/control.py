@@ -51,7 +51,10 @@ def _do(application: Application, method: str, what: str, request: Request) -> A
     if method != "GET":
         raise KeyError(what)
     if what == "calls":
-        return {"total": len(state.calls), "calls": [{**call._asdict(), "count": n} for call, n in state.calls]}
+        return {
+            "total": len(state.calls),
+            "calls": [{**call._asdict(), "count": n} for call, n in state.calls],
+        }
     return {
         "faults": lambda: {"faults": application.faults.all},
         "writes": lambda: {"writes": state.writes},

@@ -109,7 +109,9 @@ class Schedule:
         self._waiting: dict[int, Scheduled] = {}
         self._due: list[tuple[int, int]] = []
 
-    def add(self, author: User, text: str, media: tuple[Medium, ...], execute_at: int, now: float) -> Scheduled:
+    def add(
+        self, author: User, text: str, media: tuple[Medium, ...], execute_at: int, now: float
+    ) -> Scheduled:
         """A post for later.
 
         Raises:

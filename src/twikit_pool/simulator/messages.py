@@ -54,7 +54,7 @@ class Mailbox:
         Raises:
             Refusal: the viewer takes no part in it, or the other one does not exist (279).
         """
-        people = sorted((number(part) for part in name.split("-")))
+        people = sorted(number(part) for part in name.split("-"))
         if len(people) != 2 or viewer.id not in people or not self._world.users.keys() >= set(people):
             raise Refusal(279)
         key = f"{people[0]}-{people[1]}"

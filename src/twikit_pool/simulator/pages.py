@@ -24,7 +24,9 @@ LOGGED_OUT: Final = (
 )
 """What X shows when it does not accept the cookies."""
 
-RESTRICTED: Final = b'<!DOCTYPE html><html><body>Found. <a href="/account/access">/account/access</a></body></html>'
+RESTRICTED: Final = (
+    b'<!DOCTYPE html><html><body>Found. <a href="/account/access">/account/access</a></body></html>'
+)
 """The body of the redirect that a locked or suspended account gets."""
 
 
@@ -36,7 +38,7 @@ def home_page(size: int) -> bytes:
     )
     chunks = f'{{0:"main",777:"ondemand.s",8:"x"}}[e]+"."+{{0:"aaaaaaa",777:"{_CHUNK}",8:"bbbbbbb"}}[e]'
     start = (
-        '<!DOCTYPE html><html><head><title>X</title>'
+        "<!DOCTYPE html><html><head><title>X</title>"
         f'<meta name="twitter-site-verification" content="{_KEY}"/>'
     )
     end = f'</head><body>{figures}<script>chunk=e=>{chunks}</script><div id="react-root"></div></body></html>'
@@ -46,5 +48,7 @@ def home_page(size: int) -> bytes:
 def _filling(size: int) -> str:
     preload = '<link rel="preload" as="script" href="https://abs.twimg.com/responsive-web/client-web/{}.js">'
     links = "".join(preload.format(n) for n in range(max(0, min(150, size // 400))))
-    flags = ",".join(f'"feature_{n:05d}":{{"value":true}}' for n in range(max(0, size - len(links)) // 32))
+    flag = '"feature_{:05d}":{{"value":true}}'
+    count = max(0, size - len(links)) // len(flag.format(0) + ",")
+    flags = ",".join(flag.format(n) for n in range(count))
     return f"{links}<script>window.__INITIAL_STATE__={{{flags}}}</script>" if size > 0 else ""

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import base64
 import binascii
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from twikit_pool.simulator.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
 
 class Page(NamedTuple, Generic[T]):
-    """Things, and the cursors to newer and older ones; `bottom` is None on the last page."""
+    """Things, and the cursors to newer and older ones.
+
+    As on X a cursor is a position, no promise: the last page has one too, and it leads to an empty page
+    with the same cursor. twikit relies on it. Only a timeline that was empty from the start has none.
+    """
 
     items: list[T]
     top: str | None
     bottom: str | None
+    more: bool
 
 
 def encode(scope: str, side: str, position: int) -> str:
@@ -62,25 +67,19 @@ def page(
         count: how many at most.
         newest: positions and things, in falling order, from below a position or from the top.
     """
-    found: Iterator[tuple[int, T]]
-    if not cursor:
-        found = iter(newest(None))
+    side, position = decode(scope, str(cursor)) if cursor else ("<", None)
+    if side == ">" and position is not None:
+        newer = list(takewhile(lambda one: one[0] > position, newest(None)))
+        more, shown = len(newer) > count, newer[-count:]
     else:
-        side, position = decode(scope, str(cursor))
-        if side == "<":
-            found = iter(newest(position))
-        else:
-            newer = [one for one in newest(None) if one[0] > position]
-            shown = newer[-count:]
-            top = encode(scope, ">", shown[0][0] if shown else position)
-            return Page([thing for _, thing in shown], top, encode(scope, "<", shown[-1][0]) if shown else None)
-    shown = list(islice(found, count + 1))
-    more, shown = len(shown) > count, shown[:count]
-    return Page(
-        [thing for _, thing in shown],
-        encode(scope, ">", shown[0][0]) if shown else None,
-        encode(scope, "<", shown[-1][0]) if more else None,
-    )
+        found = list(islice(newest(position), count + 1))
+        more, shown = len(found) > count, found[:count]
+    items = [thing for _, thing in shown]
+    if shown:
+        return Page(items, encode(scope, ">", shown[0][0]), encode(scope, "<", shown[-1][0]), more)
+    if position is None:
+        return Page(items, None, None, more=False)
+    return Page(items, encode(scope, ">", position), encode(scope, "<", position), more=False)
 
 
 def ordered(orders: Mapping[int, int]) -> Callable[[int | None], Iterable[tuple[int, int]]]:

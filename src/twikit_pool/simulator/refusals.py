@@ -76,7 +76,9 @@ class Refusal(Exception):
         self.status = status
 
 
-def refusal(code: int, *, graphql: bool, message: str | None, status: int | None) -> tuple[int, dict[str, Any]]:
+def refusal(
+    code: int, *, graphql: bool, message: str | None, status: int | None
+) -> tuple[int, dict[str, Any]]:
     """Status and body of a refusal. Inside an HTTP 200, GraphQL adds `data` and its own wording."""
     known = CODES.get(code, Code("The simulator was asked for this code.", 403, 200))
     status = status or (known.graphql if graphql else known.status)

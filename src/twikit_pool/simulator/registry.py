@@ -12,11 +12,13 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from twikit_pool.simulator.refusals import Refusal
+from twikit_pool.simulator.shapes.tweets import tweet_result
+from twikit_pool.simulator.shapes.users import user_result
 
 if TYPE_CHECKING:
     from twikit_pool.simulator.http import Request
     from twikit_pool.simulator.state import State
-    from twikit_pool.simulator.world import User
+    from twikit_pool.simulator.world import Tweet, User
 
 MOST: Final = 100
 """Items a page, whatever is asked for."""
@@ -33,7 +35,9 @@ _decode_variables = msgspec.json.Decoder(dict[str, Any]).decode
 class Call:
     """One call as an endpoint sees it: who asks, for what, when."""
 
-    def __init__(self, request: Request, endpoint: Endpoint, account_id: str, user: User, state: State, now: float) -> None:
+    def __init__(
+        self, request: Request, endpoint: Endpoint, account_id: str, user: User, state: State, now: float
+    ) -> None:
         self.request = request
         self.endpoint = endpoint
         self.account_id = account_id
@@ -41,6 +45,7 @@ class Call:
         self.state = state
         self.now = now
         self.empty_legacy = False
+        self.status = 200
 
     @cached_property
     def variables(self) -> dict[str, Any]:
@@ -49,20 +54,24 @@ class Call:
         Raises:
             Refusal: they are not what they should be (214).
         """
-        request = self.request
         try:
-            if self.endpoint.path is None:
-                if request.method == "POST":
-                    return _decode_graphql(request.body).variables
-                return _decode_variables(request.parameter("variables") or "{}")
-            found: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
-            if request.headers.get("content-type", "").startswith("application/json"):
-                return {**found, **(_decode_variables(request.body) if request.body else {})}
-            if not request.headers.get("content-type", "").startswith("multipart/"):
-                found.update(request.form)
-            return found
+            return self._read()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refusal(214, "The body or the variables are not valid JSON.", 400) from error
+
+    def _read(self) -> dict[str, Any]:
+        request = self.request
+        if self.endpoint.path is None:
+            if request.method == "POST":
+                return _decode_graphql(request.body).variables
+            return _decode_variables(request.parameter("variables") or "{}")
+        found: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+        kind = request.headers.get("content-type", "")
+        if kind.startswith("application/json"):
+            found |= _decode_variables(request.body) if request.body else {}
+        elif kind.startswith("application/x-www-form-urlencoded"):
+            found |= request.form
+        return found
 
     def need(self, name: str) -> Any:
         """A variable that must be there.
@@ -90,6 +99,14 @@ class Call:
         """The cursor that was handed in, if any."""
         return self.variables.get("cursor")
 
+    def show(self, tweet: Tweet) -> Any:
+        """A post as GraphQL shows it to this caller."""
+        return tweet_result(tweet, self.user, self.state.world, empty_legacy=self.empty_legacy)
+
+    def show_user(self, user: User) -> Any:
+        """A user as GraphQL shows him to this caller."""
+        return user_result(user, self.user, empty_legacy=self.empty_legacy)
+
     def wrote(self, key: object) -> None:
         """Note that a write took effect."""
         self.state.note_write(self.account_id, self.endpoint.name, str(key))
@@ -108,13 +125,12 @@ class Endpoint:
     path: str | None
     handle: Handler
     posts: bool = False
-    status: int = 200
 
 
 GRAPHQL: Final[dict[str, Endpoint]] = {}
 REST: Final[dict[tuple[str, str], Endpoint]] = {}
 
-_ID: Final = re.compile(r"/[0-9]+(?:-[0-9]+)?(?=[/.])(?!\.[0-9])")
+_ID: Final = re.compile(r"(?<=[a-z_])/[0-9]+(?:-[0-9]+)?(?=[/.]|$)")
 
 
 def graphql(name: str, *, posts: bool = False) -> Callable[[Handler], Handler]:
@@ -127,14 +143,14 @@ def graphql(name: str, *, posts: bool = False) -> Callable[[Handler], Handler]:
     return register
 
 
-def rest(method: str, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+def rest(method: str, path: str, name: str | None = None) -> Callable[[Handler], Handler]:
     """Register any other operation by its path without `/i/api`; `id` stands for an id in it.
 
-    Its name is the path without version and ending, as in `friendships/create`.
+    Its name is the path without version and ending, as in `friendships/create`, unless it is given.
     """
 
     def register(handle: Handler) -> Handler:
-        REST[method, path] = Endpoint(name=name_of(path), method=method, path=path, handle=handle, status=status)
+        REST[method, path] = Endpoint(name=name or name_of(path), method=method, path=path, handle=handle)
         return handle
 
     return register

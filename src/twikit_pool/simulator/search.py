@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from twikit_pool.simulator.world import Tweet, World
 
 _PART: Final = re.compile(r'(-?)(?:(\w+):)?("[^"]*"|\S+)')
-_TEST = "Callable[[Tweet], bool]"
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ def _operator(operator: str, value: str) -> Callable[[Tweet], bool]:
     if operator in ("since", "until"):
         return _date(operator, value)
     if operator in ("filter", "is", "has"):
-        return _FILTERS.get(value, lambda tweet: True)
+        return _FILTERS.get(value, lambda _: True)
     if operator == "conversation_id":
         return lambda tweet: str(tweet.conversation) == value
     words = words_of(value)
@@ -82,7 +81,7 @@ def _date(operator: str, value: str) -> Callable[[Tweet], bool]:
     try:
         day = datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        return lambda tweet: False
+        return lambda _: False
     if operator == "since":
         return lambda tweet: tweet.created_at >= day
     return lambda tweet: tweet.created_at < day

@@ -12,8 +12,33 @@ if TYPE_CHECKING:
 
     from twikit_pool.simulator.settings import Settings
 
-_FIRST: Final = ("Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Greta", "Hiro", "Ines", "Jonas", "Kira", "Luca")
-_LAST: Final = ("Abe", "Brandt", "Costa", "Diaz", "Endo", "Fischer", "Gupta", "Haddad", "Ito", "Jansen", "Kaya")
+_FIRST: Final = (
+    "Ada",
+    "Ben",
+    "Chloe",
+    "Dev",
+    "Elif",
+    "Femi",
+    "Greta",
+    "Hiro",
+    "Ines",
+    "Jonas",
+    "Kira",
+    "Luca",
+)
+_LAST: Final = (
+    "Abe",
+    "Brandt",
+    "Costa",
+    "Diaz",
+    "Endo",
+    "Fischer",
+    "Gupta",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kaya",
+)
 _PLACES: Final = ("Lagos", "Lisbon", "Osaka", "Oslo", "Quito", "Toronto", "Utrecht", "")
 
 TOPICS: Final[dict[str, tuple[str, ...]]] = {
@@ -56,7 +81,9 @@ def populate(world: World, chance: random.Random, settings: Settings, now: float
         people.append(_person(world, chance, 500_000 + number, handle, name))
     topics = sorted(TOPICS)
     for number, person in enumerate(people):
-        person.description = f"Mostly {topics[number % len(topics)]}, sometimes {topics[(number * 3 + 1) % len(topics)]}."
+        person.description = (
+            f"Mostly {topics[number % len(topics)]}, sometimes {topics[(number * 3 + 1) % len(topics)]}."
+        )
         person.verified = number % 4 == 0
         person.open_to_messages = number % 5 != 4
     for user in (*users, *people):

@@ -50,7 +50,10 @@ class Simulator:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._application, self._connections), "127.0.0.1", self._wanted_port, backlog=2048
+            lambda: Connection(self._application, self._connections),
+            "127.0.0.1",
+            self._wanted_port,
+            backlog=2048,
         )
         return self
 

@@ -16,7 +16,8 @@ URL_WEIGHT: Final = 23
 """Every link counts as its t.co form."""
 
 _LIGHT: Final = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
-"""Code points that weigh one; all others weigh two. From X's published twitter-text configuration, version 3."""
+"""Code points that weigh one; all others weigh two. Source: the configuration of
+X's own twitter-text, version 3."""
 _URL: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 _EMOJI: Final = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}|[#*0-9]\ufe0f?\u20e3"
@@ -79,6 +80,11 @@ def links(text: str) -> list[dict[str, Any]]:
         start = shown.find(short)
         display = url.partition("://")[2]
         found.append(
-            {"url": short, "expanded_url": url, "display_url": display, "indices": [start, start + len(short)]}
+            {
+                "url": short,
+                "expanded_url": url,
+                "display_url": display,
+                "indices": [start, start + len(short)],
+            }
         )
     return found

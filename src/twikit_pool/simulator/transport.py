@@ -26,7 +26,9 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname or parts.port is None:
-            raise ConfigError(f"{url!r} is no simulator's address: give http://127.0.0.1:PORT, as it prints it")
+            raise ConfigError(
+                f"{url!r} is no simulator's address: give http://127.0.0.1:PORT, as it prints it"
+            )
         self._where: Final = {"scheme": "http", "host": parts.hostname, "port": parts.port}
         # verify=False: the connection is plain HTTP, and making a TLS context costs 20 ms each.
         self._inner = httpx.AsyncHTTPTransport(verify=False, limits=httpx.Limits(max_connections=None))

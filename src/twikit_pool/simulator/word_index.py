@@ -32,3 +32,8 @@ class WordIndex:
     def rarest(self, words: list[str]) -> list[int]:
         """The shortest list of ids among those of the words; every id when there are no words."""
         return min((self._by_word.get(word, []) for word in words), key=len, default=self.all)
+
+    def hashtags(self) -> list[tuple[str, int]]:
+        """Hashtags and how many posts hold them, the most used first."""
+        counts = [(word, len(ids)) for word, ids in self._by_word.items() if word.startswith("#")]
+        return sorted(counts, key=lambda pair: (-pair[1], pair[0]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -22,7 +23,7 @@ from twikit_pool.sessions.media import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -153,27 +154,42 @@ async def test_a_url_that_may_not_be_fetched_is_refused_before_anything_is_sent(
     assert "hunter2" not in str(refused.value)
 
 
-@given(
-    st.one_of(
-        st.text(),
-        st.text().map("http://{}".format),
-        st.text(alphabet="a1.:@/\\?#[]%x-é。%", max_size=30).map("https://{}".format),
-    )
+ADDRESSES = st.one_of(
+    st.text(),
+    st.text().map("//{}".format),
+    st.text().map("http://{}".format),
+    st.text(alphabet="a1.:@/\\?#[]%x-é。", max_size=30).map("https://{}".format),
 )
+
+
+@given(ADDRESSES)
 def test_whatever_the_url_a_request_goes_to_a_checked_address_or_nowhere(url: str) -> None:
     def send(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
+        sent.append(request.url.host)
         return httpx.Response(200, content=PNG)
 
     async def main(_: SimulatedLoop) -> None:
-        try:
+        with suppress(MediaRefused, MediaUnavailable):
             await fetch_media(url, resolve=resolve, transport=httpx.MockTransport(send))
-        except (MediaRefused, MediaUnavailable):
-            assert not sent
 
-    sent: list[httpx.Request] = []
+    sent: list[str] = []
     simulate(main)
-    assert [request.url.host for request in sent] in ([], [PUBLIC])
+    assert sent in ([], [PUBLIC])
+
+
+@given(ADDRESSES)
+def test_wherever_a_redirect_points_a_request_goes_to_a_checked_address_or_nowhere(location: str) -> None:
+    def send(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.host)
+        return httpx.Response(302, headers=[(b"location", location.encode("utf-8", "surrogatepass"))])
+
+    async def main(_: SimulatedLoop) -> None:
+        with pytest.raises((MediaRefused, MediaUnavailable)):
+            await fetch_media("http://m.example/a", resolve=resolve, transport=httpx.MockTransport(send))
+
+    sent: list[str] = []
+    simulate(main)
+    assert set(sent) == {PUBLIC}
 
 
 # ---------------------------------------------------------------- requests
@@ -226,6 +242,26 @@ async def test_the_next_address_is_tried_when_one_refuses_the_connection() -> No
     tried: list[str] = []
     await fetch_media("https://m.example/", resolve=resolve_two, transport=httpx.MockTransport(send))
     assert tried == ["2606:4700::1", PUBLIC]
+
+
+async def test_a_refused_answer_is_closed_though_the_transport_stays_open() -> None:
+    class Endless(httpx.AsyncByteStream):
+        closed = False
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield MP4
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    body = Endless()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+    with pytest.raises(MediaRefused, match="more than 1,000"):
+        await fetch_media(
+            "https://m.example/", limits=MediaLimits(max_bytes=1000), resolve=resolve, transport=transport
+        )
+    assert body.closed
 
 
 def test_a_fetch_ends_at_its_deadline_and_leaves_nothing_behind() -> None:

@@ -26,10 +26,8 @@ def answer(status: int = 200, code: int | None = None, message: str = "", **more
     return RawResponse(**fields)  # type: ignore[arg-type]
 
 
-def verdict(
-    *answers: RawResponse, error: Exception | None = None, endpoint: str | None = POST, sent: bool = True
-) -> Verdict:
-    return judge(error, answers, endpoint=endpoint, sent=sent)
+def verdict(*answers: RawResponse, error: Exception | None = None, sent: bool = True) -> Verdict:
+    return judge(error, answers, sent=sent)
 
 
 EXPECTED: dict[int, tuple[Outcome, AccountState | None]] = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from twikit_pool.sessions.responses import endpoint_of, errors_in, read_response
+from twikit_pool.sessions.responses import endpoint_of_request, errors_in, read_response
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,7 @@ from twikit_pool.sessions.responses import endpoint_of, errors_in, read_response
     ],
 )
 def test_an_operation_has_one_name_whatever_the_ids(url: str, endpoint: str) -> None:
-    parsed = httpx.URL(url)
-    assert endpoint_of(parsed.host, parsed.path) == endpoint
+    assert endpoint_of_request(httpx.Request("GET", f"{url}?variables=1")) == endpoint
 
 
 def response(status: int, body: bytes, **headers: str) -> httpx.Response:

@@ -1,5 +1,33 @@
 """What each operation does, by family. Importing this package registers all of them."""
 
-from twikit_pool.simulator.endpoints import account, engagement, posting, searching, users
+from twikit_pool.simulator.endpoints import (
+    account,
+    detail,
+    engagement,
+    lists,
+    media,
+    messages,
+    notifications,
+    people,
+    posting,
+    relations,
+    searching,
+    timelines,
+)
+from twikit_pool.simulator.registry import find
 
-__all__ = ["account", "engagement", "posting", "searching", "users"]
+__all__ = [
+    "account",
+    "detail",
+    "engagement",
+    "find",
+    "lists",
+    "media",
+    "messages",
+    "notifications",
+    "people",
+    "posting",
+    "relations",
+    "searching",
+    "timelines",
+]

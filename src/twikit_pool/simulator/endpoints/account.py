@@ -16,7 +16,7 @@ def settings(call: Call) -> dict[str, Any]:
     return {"screen_name": call.user.handle, "language": "en", "protected": False}
 
 
-@rest("GET", "/help-center/forms/api/prod/user_state.json")
+@rest("GET", "/help-center/forms/api/prod/user_state.json", "user_state")
 def user_state(call: Call) -> dict[str, Any]:
     """Whether the account is in good standing: twikit asks after a 429."""
     del call

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twikit_pool.simulator.refusals import Refusal
 from twikit_pool.simulator.registry import Call, graphql
-from twikit_pool.simulator.shapes.tweets import tweet_result
 from twikit_pool.simulator.text import MAX_NOTE, MAX_WEIGHT, weighted_length
 
 if TYPE_CHECKING:
@@ -20,25 +19,21 @@ _STATUS: Final = re.compile(r"/status(?:es)?/(\d+)")
 def create_tweet(call: Call) -> dict[str, Any]:
     """A post of up to 280 weighted characters."""
     tweet = _post(call, str(call.need("tweet_text")), long=False)
-    return {"data": {"create_tweet": {"tweet_results": _shown(call, tweet)}}}
+    return {"data": {"create_tweet": {"tweet_results": {"result": call.show(tweet)}}}}
 
 
 @graphql("CreateNoteTweet", posts=True)
 def create_note_tweet(call: Call) -> dict[str, Any]:
     """A long post."""
     tweet = _post(call, str(call.need("tweet_text")), long=True)
-    return {"data": {"notetweet_create": {"tweet_results": _shown(call, tweet)}}}
-
-
-def _shown(call: Call, tweet: Tweet) -> dict[str, Any]:
-    world = call.state.world
-    return {"result": tweet_result(tweet, call.user, world, empty_legacy=call.empty_legacy)}
+    return {"data": {"notetweet_create": {"tweet_results": {"result": call.show(tweet)}}}}
 
 
 def _post(call: Call, text: str, *, long: bool) -> Tweet:
     variables, state = call.variables, call.state
-    listed: list[dict[str, Any]] = (variables.get("media") or {}).get("media_entities") or []
-    media = state.uploads.attach([one.get("media_id") for one in listed], call.user.id, call.now)
+    listed: dict[str, Any] = variables.get("media") or {}
+    entities: list[dict[str, Any]] = listed.get("media_entities") or []
+    media = state.uploads.attach([one.get("media_id") for one in entities], call.user.id, call.now)
     quoted = _STATUS.search(str(variables.get("attachment_url") or ""))
     card = variables.get("card_uri")
     reply: dict[str, Any] = variables.get("reply") or {}
@@ -62,7 +57,7 @@ def _post(call: Call, text: str, *, long: bool) -> Tweet:
 
 @graphql("DeleteTweet")
 def delete_tweet(call: Call) -> dict[str, Any]:
-    """Take a post of one's own back; X answers the same for one that is gone."""
+    """Take a post of one's own back."""
     world = call.state.world
     tweet = world.tweet(call.need("tweet_id"))
     if tweet.author is not call.user:
@@ -88,13 +83,14 @@ def create_scheduled_tweet(call: Call) -> dict[str, Any]:
 @graphql("FetchScheduledTweets")
 def fetch_scheduled_tweets(call: Call) -> dict[str, Any]:
     """What waits."""
-    waiting = [
+    waiting: list[dict[str, Any]] = [
         {
             "rest_id": str(post.id),
             "scheduling_info": {"execute_at": post.execute_at * 1000, "state": "Scheduled"},
             "tweet_create_request": {"type": "PostTweetRequest", "status": post.text, "media_ids": []},
             "media_entities": [
-                {"media_info": {"__typename": medium.kind, "media_id": str(medium.id)}} for medium in post.media
+                {"media_info": {"__typename": medium.kind, "media_id": str(medium.id)}}
+                for medium in post.media
             ],
         }
         for post in call.state.schedule.of(call.user)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from twikit_pool.simulator.world import Tweet, User
 
 Entry = dict[str, Any]
 
@@ -66,7 +68,7 @@ def module(entry_id: str, order: int, items: list[Entry], tweet_ids: Iterable[in
 
 
 def cursor_entries(top: str | None, bottom: str | None) -> list[Entry]:
-    """The cursors that end a page. The last page has no bottom one."""
+    """The cursors that end a page, those that there are."""
     return [
         {
             "entryId": f"cursor-{kind.lower()}-{order}",
@@ -95,3 +97,23 @@ def add_to_module(module_entry_id: str, items: list[Entry]) -> Entry:
         "moduleEntryId": module_entry_id,
         "moduleItems": items,
     }
+
+
+def tweet_entries(tweets: Iterable[Tweet], show: Callable[[Tweet], Any]) -> list[Entry]:
+    """One entry a post."""
+    return [entry(f"tweet-{tweet.id}", tweet.id, tweet_item(show(tweet))) for tweet in tweets]
+
+
+def user_entries(users: Iterable[User], show: Callable[[User], Any]) -> list[Entry]:
+    """One entry a user, in the order given."""
+    return [entry(f"user-{user.id}", -place, user_item(show(user))) for place, user in enumerate(users)]
+
+
+def media_page(
+    grid: str, tweets: list[Tweet], show: Callable[[Tweet], Any], cursors: list[Entry], *, first: bool
+) -> Entry:
+    """A page of a grid of media: a module of its own, which later pages add to."""
+    items = [module_item(f"{grid}-0-tweet-{tweet.id}", tweet_item(show(tweet))) for tweet in tweets]
+    if first:
+        return timeline([module(f"{grid}-0", 1, items), *cursors])
+    return timeline(cursors, add_to_module(f"{grid}-0", items))

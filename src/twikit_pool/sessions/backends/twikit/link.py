@@ -20,7 +20,7 @@ from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backends.twikit.perform import perform
 from twikit_pool.sessions.media import Media
-from twikit_pool.sessions.responses import RawResponse, endpoint_of, read_response
+from twikit_pool.sessions.responses import RawResponse, endpoint_of_request, read_response
 from twikit_pool.sessions.transport import TIMEOUT, Transport, direct, quiet_http_logs
 
 
@@ -78,7 +78,7 @@ class TwikitLink:
 
     async def _begin(self, request: httpx.Request) -> None:
         if self.on_request is not None:
-            self.on_request(endpoint_of(request.url.host, request.url.path))
+            self.on_request(endpoint_of_request(request))
         self.unfinished += 1
 
     async def _end(self, response: httpx.Response) -> None:

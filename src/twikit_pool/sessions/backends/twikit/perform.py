@@ -57,14 +57,13 @@ async def _uploaded(client: Client, files: Files) -> list[str]:
     for file in files:
         moving = file.mime.startswith("video") or file.mime == "image/gif"
         category = {"video": "tweet_video", "image": "tweet_image"}[file.mime.partition("/")[0]]
-        ids.append(
-            await client.upload_media(
-                file.content,
-                wait_for_completion=moving,
-                media_type=file.mime,
-                media_category="tweet_gif" if file.mime == "image/gif" else category,
-            )
+        media_id = await client.upload_media(
+            file.content,
+            wait_for_completion=moving,
+            media_type=file.mime,
+            media_category="tweet_gif" if file.mime == "image/gif" else category,
         )
+        ids.append(str(media_id))  # twikit says str and hands on the number X sent
     return ids
 
 

@@ -1,0 +1,192 @@
+"""`twikit-pool run`: carry out a file of actions over all accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Group, Parameter, validators
+from rich.console import Console
+from rich.text import Text
+
+from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
+from twikit_pool.cli.progress import Meter, Way, show
+from twikit_pool.cli.run_summary import print_summary
+from twikit_pool.clock import SYSTEM_CLOCK
+from twikit_pool.config import ConnectionPoolConfig
+from twikit_pool.errors import ConfigError
+from twikit_pool.jobs import (
+    WINDOW,
+    JobReader,
+    JobRunner,
+    Rejected,
+    RejectsFile,
+    ResultsFile,
+    Summary,
+)
+from twikit_pool.pool import TwikitConnectionPool
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+FAILED: Final = 1
+REJECTED: Final = 3
+REJECTS_SHOWN: Final = 5
+"""Rejected lines that are shown on screen; all are in the file."""
+
+_ACCOUNTS = Group("Accounts (one of)", validator=validators.mutually_exclusive)
+
+
+async def run(
+    jobs: str,
+    /,
+    *,
+    results: Path | None = None,
+    store: Annotated[str | None, Parameter(group=_ACCOUNTS)] = None,
+    cookies: Annotated[str | None, Parameter(group=_ACCOUNTS)] = None,
+    sandbox: Annotated[int | None, Parameter(group=_ACCOUNTS)] = None,
+    simulator: Annotated[str | None, Parameter(group=_ACCOUNTS)] = None,
+    sandbox_faults: bool = True,
+    window: int = WINDOW,
+    timeout: float | None = None,
+    progress: Way = "auto",
+) -> int:
+    """Run a file of jobs, one JSON object a line, over all accounts.
+
+    Run the same command again after an interruption to go on where it ended.
+
+    Exit codes: 0 all is well; 1 some jobs failed or are ambiguous; 3 some lines were rejected, whatever
+    became of the jobs; 130 and 143 interrupted.
+
+    Args:
+        jobs: the file, or - for standard input.
+        results: where results go; JOBS.results.jsonl in this folder when not given.
+        store: the account store's path or URL; the user's own when no accounts are named.
+        cookies: a folder of cookie files, or a pattern such as 'cookies/*.json'.
+        sandbox: so many accounts of a simulator that is made for this run.
+        simulator: the address of a simulator that runs already.
+        sandbox_faults: let some things go wrong in the sandbox.
+        window: jobs read ahead; calls in flight are at most one an account.
+        timeout: seconds that a job may wait for an account; as long as needed when not given.
+        progress: how to show it; auto is live on a terminal and plain elsewhere.
+    """
+    choice = AccountChoice(
+        cookies=cookies, store=store, sandbox=sandbox, sandbox_faults=sandbox_faults, simulator=simulator
+    )
+    for name, value, least in (("--window", window, 1), ("--sandbox", sandbox, 1), ("--timeout", timeout, 0)):
+        if value is not None and value < least:
+            raise ConfigError(f"{name} must be at least {least}, not {value:g}")
+    place = results or Path("results.jsonl" if jobs == "-" else f"{Path(jobs).stem}.results.jsonl")
+    config = ConnectionPoolConfig(acquire_timeout=None)
+    with (
+        _opened(jobs) as descriptor,
+        ResultsFile(place) as kept,
+        RejectsFile(place.with_name(f"{place.name}.rejects.jsonl")) as rejects,
+    ):
+        async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
+            reader = JobReader(descriptor, accounts={each.account_id for each in pool.connections()})
+            runner = JobRunner(pool, results=kept, window=window, timeout=timeout)
+            return await _Run(pool, reader, runner, kept, rejects).to_the_end(progress)
+
+
+class _Run:
+    """A run in front of a person: shows it, listens for signals, sums it up."""
+
+    def __init__(
+        self,
+        pool: TwikitConnectionPool,
+        reader: JobReader,
+        runner: JobRunner,
+        results: ResultsFile,
+        rejects: RejectsFile,
+    ) -> None:
+        self._pool = pool
+        self._reader = reader
+        self._runner = runner
+        self._results = results
+        self._rejects = rejects
+        self._screen = Console(stderr=True)
+        self._meter = Meter(runner=runner, reader=reader, pool=pool, clock=SYSTEM_CLOCK)
+        self._signal: int | None = None
+
+    async def to_the_end(self, progress: Way) -> int:
+        """Run everything and return the exit code."""
+        way = progress
+        if way == "auto":
+            way = "live" if self._screen.is_terminal else "plain"
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, self._interrupted, signum)
+        began = SYSTEM_CLOCK.monotonic()
+        summary = Summary()
+        display = loop.create_task(show(way, self._screen, self._meter.take)) if way != "none" else None
+        try:
+            async with aclosing(self._runner.run(self._reader)) as ended:
+                async for each in ended:
+                    if isinstance(each, Rejected):
+                        self._reject(each)
+                    else:
+                        summary.add(each)
+        finally:
+            if display is not None:
+                display.cancel()
+                await asyncio.wait([display])
+        print_summary(
+            Console(),
+            summary=summary,
+            runner=self._runner,
+            seconds=SYSTEM_CLOCK.monotonic() - began,
+            accounts=self._pool.size,
+            results=self._results,
+            rejects=self._rejects,
+        )
+        if self._signal is not None:
+            self._screen.print("Interrupted. Run the same command again to go on.", style="yellow")
+            return 128 + self._signal
+        return _exit_code(self._results.outcomes(), self._rejects.count)
+
+    def _reject(self, rejected: Rejected) -> None:
+        self._rejects.add(rejected)
+        self._meter.rejected += 1
+        if self._rejects.count <= REJECTS_SHOWN:
+            self._screen.print(Text(f"line {rejected.line}: {rejected.error}", "red"), soft_wrap=True)
+        elif self._rejects.count == REJECTS_SHOWN + 1:
+            self._screen.print(Text(f"more lines are rejected, see {self._rejects.path}", "red"))
+
+    def _interrupted(self, signum: int) -> None:
+        if self._signal is not None:
+            self._screen.show_cursor()
+            os._exit(128 + signum)  # as consistent as a kill: the next run settles what is open
+        self._signal = signum
+        self._runner.stop()
+        self._screen.print(
+            "Stopping: calls in flight may end; again to leave at once.", style="yellow", soft_wrap=True
+        )
+
+
+def _exit_code(outcomes: Counter[str], rejected: int) -> int:
+    """Of all jobs with a result, whichever run they ended in."""
+    if rejected:
+        return REJECTED
+    return FAILED if outcomes.total() > outcomes["ok"] else 0
+
+
+@contextmanager
+def _opened(jobs: str) -> Generator[int]:
+    if jobs == "-":
+        yield sys.stdin.fileno()
+        return
+    try:
+        descriptor = os.open(jobs, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"the jobs file {jobs} cannot be read: {error.strerror}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

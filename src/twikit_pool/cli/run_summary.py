@@ -1,0 +1,75 @@
+"""What a run says at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from twikit_pool.cli.progress import lasting
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from twikit_pool.jobs import JobRunner, RejectsFile, ResultsFile, Summary
+
+
+def print_summary(
+    console: Console,
+    *,
+    summary: Summary,
+    runner: JobRunner,
+    seconds: float,
+    accounts: int,
+    results: ResultsFile,
+    rejects: RejectsFile,
+) -> None:
+    """Tables by action and outcome, then how long it took and which files were written."""
+    actions = Table("action", "jobs", "ok", "p50 s", "p95 s", "accounts", box=None, pad_edge=False)
+    for column in actions.columns[1:]:
+        column.justify = "right"
+    for name, action in sorted(summary.actions.items()):
+        half, most = action.latencies.quantile(0.5), action.latencies.quantile(0.95)
+        actions.add_row(
+            name,
+            f"{action.jobs:,}",
+            f"{action.ok:,}",
+            _seconds(half),
+            _seconds(most),
+            str(len(action.accounts)),
+        )
+    ended = runner.outcomes.total()
+    if ended:
+        console.print(actions)
+        console.print()
+    rate = ended / seconds if seconds else 0.0
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("outcomes", Text(_tally(summary.outcomes) or "no job ended"))
+    facts.add_row("run", f"{ended:,} jobs in {lasting(seconds)}, {rate:.1f}/s, {runner.retries} retries")
+    facts.add_row("accounts", f"{len(summary.accounts)} used of {accounts}")
+    if runner.skipped:
+        facts.add_row("before", f"{runner.skipped:,} jobs were done by earlier runs")
+    if results.lost:
+        facts.add_row(
+            "", Text(f"{results.lost} writes of a run that died are reported as ambiguous", "yellow")
+        )
+    if rejects.count:
+        facts.add_row("rejected", Text(f"{rejects.count:,} lines, see {rejects.path}", "red"))
+    facts.add_row("results", _path(results.path))
+    console.print(facts, soft_wrap=True)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def _tally(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
+
+
+def _path(path: Path) -> Text:
+    return Text(str(path))

@@ -1,0 +1,366 @@
+"""Running jobs over a pool, as many at once as can be served, and stopping without losing one.
+
+async for result in run_jobs(pool, jobs):
+    print(result.id, result.outcome)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+
+from twikit_pool.errors import (
+    AccountError,
+    AcquireTimeout,
+    ActionError,
+    JobIdTaken,
+    NoAccountAvailable,
+    PoolClosed,
+    PoolOverloaded,
+    ResultsError,
+    TwikitPoolError,
+)
+from twikit_pool.jobs.job import Job, JobError, JobResult, Rejected
+from twikit_pool.jobs.lanes import Lanes
+from twikit_pool.jobs.results import ResultsFile, ambiguous
+from twikit_pool.pool.pool import TwikitConnectionPool
+from twikit_pool.sessions.outcomes import CallFailed, Taken
+
+WINDOW: Final = 4096
+"""Jobs taken from the input that have not ended: what may start next is found among them."""
+
+GRACE: Final = 10.0
+"""Seconds that calls in flight have to end when a run is stopped."""
+
+_WITHOUT_A_CALL: Final = (AccountError, ActionError, AcquireTimeout, NoAccountAvailable, PoolOverloaded)
+"""Why the pool makes no call for a job."""
+
+
+class _Running:
+    """A job that has its turn. `sent` says whether a request of it ever left."""
+
+    __slots__ = ("began", "held_back", "job", "sent", "task")
+
+    def __init__(self, job: Job, began: float) -> None:
+        self.job = job
+        self.began = began
+        self.sent = False
+        self.held_back: TwikitPoolError | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class JobRunner:
+    """One run of jobs over an open pool.
+
+    Args:
+        pool: does the work; it waits for accounts and rate limits as its settings say.
+        results: keeps what becomes of each job, so that a later run can go on; None keeps nothing, and then
+            ids are compared only among the jobs of the window.
+        window: jobs taken from the input that have not ended, at most.
+        timeout: seconds that each wait for an account may last; None takes the pool's.
+
+    Attributes:
+        taken: jobs taken from the input.
+        skipped: jobs that an earlier run has the results of.
+        retries: attempts beyond a job's first.
+        outcomes: how many jobs ended how, in this run.
+        undone: jobs that were taken but not sent, because the run was stopped.
+    """
+
+    def __init__(
+        self,
+        pool: TwikitConnectionPool,
+        *,
+        results: ResultsFile | None = None,
+        window: int = WINDOW,
+        timeout: float | None = None,
+    ) -> None:
+        self._pool = pool
+        self._results = results
+        self._window = max(window, 1)
+        self._timeout = timeout
+        self._lanes = Lanes(pool.size)
+        self._running: dict[str, _Running] = {}
+        self._lines: dict[str, int] = {}  # of the jobs in the window, by id
+        self._ready: deque[JobResult | Rejected] = deque()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._feeding: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self.taken = self.skipped = self.retries = self.undone = 0
+        self.outcomes: Counter[str] = Counter()
+
+    @property
+    def under_way(self) -> int:
+        """Jobs that were taken and have not ended."""
+        return len(self._lines)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+    async def run(self, jobs: AsyncIterable[Job | Rejected]) -> AsyncGenerator[JobResult | Rejected]:
+        """Run all jobs and yield each result once it is kept; rejected lines pass through.
+
+        It may be called once. Close the generator (`contextlib.aclosing`) when you leave it early: what is
+        under way is then cancelled, and writes that had left are kept as `ambiguous`.
+
+        Raises:
+            ResultsError: the results can no longer be kept. Everything stops; run again to go on.
+        """
+        self._feeding = asyncio.get_running_loop().create_task(self._feed(jobs))
+        try:
+            while True:
+                while self._ready:
+                    yield self._ready.popleft()
+                    self._room.set()
+                if self._failure is not None:
+                    raise self._failure
+                if self._feeding.done() and not self._lines:
+                    break
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            await self._end_all()
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Take no more jobs, let calls in flight end within `grace` seconds, and end the run.
+
+        Jobs that have not been sent stay undone; a later run has them.
+        """
+        if self._stopping:
+            return
+        self._stopping = True
+        if self._feeding is not None:
+            self._feeding.cancel()
+        self._lanes.send_home()
+        for running in list(self._running.values()):
+            if not running.sent and running.task is not None:
+                running.task.cancel()
+        for job_id in self._lines.keys() - self._running.keys():
+            self._forget(job_id)
+        self._deadline = asyncio.get_running_loop().call_later(grace, self._cancel_all)
+
+    # ------------------------------------------------------------ taking jobs
+
+    async def _feed(self, jobs: AsyncIterable[Job | Rejected]) -> None:
+        try:
+            async for item in jobs:
+                if isinstance(item, Rejected):
+                    self._hand_out(item)
+                else:
+                    self._take(item)
+                while len(self._lines) + len(self._ready) >= self._window:
+                    self._room.clear()
+                    await self._room.wait()
+        except Exception as error:  # noqa: BLE001 - a boundary: whatever the input raises, run() raises
+            self._failure = error
+        finally:
+            self._changed.set()
+
+    def _take(self, job: Job) -> None:
+        try:
+            done = self._is_done(job)
+        except JobIdTaken as error:
+            self._hand_out(Rejected(line=job.line, id=job.id, error=str(error)))
+            return
+        if done:
+            self.skipped += 1
+            return
+        self.taken += 1
+        self._lines[job.id] = job.line
+        if self._lanes.enter(job):
+            self._start(job)
+
+    def _is_done(self, job: Job) -> bool:
+        if job.id in self._lines:
+            line = self._lines[job.id]
+            raise JobIdTaken(f"the id {job.id!r} is used on line {line} already; each job needs its own")
+        return self._results is not None and self._results.has(job)
+
+    def _start(self, job: Job) -> None:
+        loop = asyncio.get_running_loop()
+        running = self._running[job.id] = _Running(job, loop.time())
+        running.task = loop.create_task(self._carry_out(running))
+        running.task.add_done_callback(lambda task: self._over(running, task))
+
+    def _over(self, running: _Running, task: asyncio.Task[None]) -> None:
+        """A job's task has ended: its lane moves up."""
+        del self._running[running.job.id]
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = self._failure or task.exception()
+        following = self._lanes.leave(running.job)
+        if following is not None:
+            self._start(following)
+        if running.job.id in self._lines:
+            self._forget(running.job.id)
+
+    def _forget(self, job_id: str) -> None:
+        """The job was not done, and no run will say so."""
+        del self._lines[job_id]
+        self.undone += 1
+        self._room.set()
+        self._changed.set()
+
+    # ------------------------------------------------------------ one job
+
+    async def _carry_out(self, running: _Running) -> None:
+        job = running.job
+        try:
+            execution = await self._pool.perform(
+                job.action,
+                account=job.account,
+                priority=job.priority,
+                timeout=self._timeout,
+                on_send=lambda: self._about_to_send(running),
+            )
+        except CallFailed as failure:
+            if running.held_back is not None:
+                self._leave_undone(running)
+            else:
+                self._keep(running, _of_failure(job, failure))
+        except PoolClosed:
+            self._leave_undone(running)
+        except _WITHOUT_A_CALL as error:
+            self._keep(running, _of_refusal(job, error))
+        except asyncio.CancelledError:
+            if job.action.writes and running.sent:
+                why = JobError(reason="the run was stopped before X answered", taken=Taken.UNKNOWN.value)
+                self._keep(running, ambiguous(job, why))
+            raise
+        else:
+            self._keep(
+                running,
+                JobResult(
+                    id=job.id,
+                    line=job.line,
+                    action=job.action.name,
+                    outcome="ok",
+                    account=execution.account_id,
+                    attempts=execution.attempts,
+                    tags=job.tags,
+                    result=execution.result,
+                ),
+            )
+
+    def _about_to_send(self, running: _Running) -> None:
+        """The last moment before a request leaves: keep the intent, or hold the request back."""
+        if self._stopping:
+            running.held_back = PoolClosed("the run is stopping")
+            raise running.held_back
+        if self._results is not None and running.job.action.writes and not running.sent:
+            try:
+                self._results.intend(running.job)
+            except ResultsError as error:
+                running.held_back = error
+                raise
+        running.sent = True
+
+    def _leave_undone(self, running: _Running) -> None:
+        """Nothing was done on X: a later run may have the job as if it had never been tried."""
+        if self._results is not None and running.sent and running.job.action.writes:
+            self._results.withdraw(running.job)
+        if isinstance(running.held_back, ResultsError):
+            raise running.held_back
+
+    def _keep(self, running: _Running, result: JobResult) -> None:
+        seconds = round(asyncio.get_running_loop().time() - running.began, 4)
+        result = msgspec.structs.replace(result, latency=seconds)
+        if self._results is not None:
+            self._results.finish(running.job, result)
+        del self._lines[running.job.id]
+        self.outcomes[result.outcome] += 1
+        self.retries += max(result.attempts - 1, 0)
+        self._hand_out(result)
+
+    def _hand_out(self, item: JobResult | Rejected) -> None:
+        self._ready.append(item)
+        self._changed.set()
+
+    # ------------------------------------------------------------ the end
+
+    def _cancel_all(self) -> None:
+        for running in self._running.values():
+            if running.task is not None:
+                running.task.cancel()
+
+    async def _end_all(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._stopping = True
+        self._lanes.send_home()
+        if self._feeding is not None:
+            self._feeding.cancel()
+        self._cancel_all()
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if self._feeding is not None:
+            tasks.append(self._feeding)
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def run_jobs(
+    pool: TwikitConnectionPool,
+    jobs: AsyncIterable[Job | Rejected],
+    *,
+    results: ResultsFile | None = None,
+    window: int = WINDOW,
+    timeout: float | None = None,
+) -> AsyncGenerator[JobResult | Rejected]:
+    """Run jobs over an open pool; arguments, results and errors as in `JobRunner`."""
+    runner = JobRunner(pool, results=results, window=window, timeout=timeout)
+    async with aclosing(runner.run(jobs)) as ended:
+        async for each in ended:
+            yield each
+
+
+def _of_failure(job: Job, failure: CallFailed) -> JobResult:
+    verdict = failure.verdict
+    why = JobError(
+        reason=verdict.reason,
+        status=verdict.status,
+        code=verdict.code,
+        taken=verdict.taken.value if job.action.writes else None,
+    )
+    if job.action.writes and verdict.taken is Taken.UNKNOWN:
+        result = ambiguous(job, why, account=failure.account_id)
+        return msgspec.structs.replace(result, attempts=failure.attempts)
+    return JobResult(
+        id=job.id,
+        line=job.line,
+        action=job.action.name,
+        outcome=verdict.outcome.value,
+        account=failure.account_id,
+        attempts=failure.attempts,
+        tags=job.tags,
+        error=why,
+    )
+
+
+def _of_refusal(job: Job, error: TwikitPoolError) -> JobResult:
+    match error:
+        case AcquireTimeout():
+            outcome = "timeout"
+        case PoolOverloaded():
+            outcome = "overloaded"
+        case ActionError():
+            outcome = "refused"
+        case _:
+            outcome = "no_account"
+    return JobResult(
+        id=job.id,
+        line=job.line,
+        action=job.action.name,
+        outcome=outcome,
+        account=job.account,
+        tags=job.tags,
+        error=JobError(reason=str(error)),
+    )

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cyclopts import App
+
+from twikit_pool.accounts import CookieFolder
+from twikit_pool.cli.accounts import app as accounts_app
+from twikit_pool.cli.keys import app as keys_app
+from twikit_pool.errors import ConfigError, InvalidAccount, KeyMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TOKEN = "c0ffee" * 6 + "abcd"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Any, str]]:
+    """Runs a command line in an empty home; gives the exit code and all that was shown."""
+    monkeypatch.setenv("TWIKIT_POOL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TWIKIT_POOL_KEY_FILE", str(tmp_path / "keys" / "k"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("TWIKIT_POOL_STORE", raising=False)
+    monkeypatch.delenv("TWIKIT_POOL_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def command(line: str, typed: str = "") -> tuple[Any, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        first, *rest = line.split()
+        app: App = {"accounts": accounts_app, "keys": keys_app}[first]
+        code = app(rest, result_action="return_value")
+        shown = "".join(capsys.readouterr())
+        assert TOKEN not in shown
+        assert "canary" not in shown
+        return code, shown
+
+    return command
+
+
+def test_add_list_show_disable_enable_remove(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    code, shown = run(
+        "accounts add bob --auth-token - --handle bobby --tag news --proxy -",
+        f"{TOKEN}\nhttp://u:canary@h:1\n",
+    )
+    assert code == 0
+    assert "Back it up" in shown
+    (tmp_path / "c.json").write_text(json.dumps({"auth_token": TOKEN}))
+    code, shown = run("accounts add carl --cookies c.json")
+    assert code == 0
+    assert "Back it up" not in shown
+    assert run("accounts disable carl --reason [red]holiday")[0] == 0
+    code, shown = run("accounts list --state disabled --json")
+    assert [(line["id"], line["state"], line["reason"]) for line in json.loads(shown)] == [
+        ("carl", "disabled", "[red]holiday")
+    ]
+    shown = run("accounts list --tag news")[1]
+    assert "bobby" in shown
+    assert "carl" not in shown
+    assert "proxy" in run("accounts show bob")[1]
+    assert run("accounts check") == (0, "2 of 2 accounts have no problem that shows offline.\n")
+    run("accounts enable carl")
+    assert run("accounts remove carl")[0] == 2
+    assert run("accounts remove carl --yes")[0] == 0
+    assert "carl" not in run("accounts list")[1]
+
+
+def test_secrets_on_the_command_line_are_refused(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    assert run("accounts add bob --auth-token canary")[0] == 2
+    assert run("accounts add bob --auth-token - --proxy http://u:canary@h:1", TOKEN)[0] == 2
+    assert run("accounts add bob --auth-token - --proxy u:canary@h:1", TOKEN)[0] == 2
+    assert run("accounts add bob --auth-token - --proxy h:1:u:canary", TOKEN)[0] == 2
+    assert run("accounts add bob")[0] == 2
+    assert not (tmp_path / "home").exists()
+
+
+def test_import_reports_and_repeats(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"id,auth_token,password\na,{TOKEN},canary\nb,,canary\n")
+    code, shown = run("accounts import a.csv")
+    assert code == 1
+    assert "a.csv, line 3: it has no cookies" in shown
+    assert "1 added, 0 updated, 0 unchanged, 1 rejected" in shown
+    assert "0 added, 0 updated, 1 unchanged, 1 rejected" in run("accounts import a.csv --format csv")[1]
+    (tmp_path / "a.csv").write_text(f"id,auth_token\na,{TOKEN[::-1]}\n")
+    code, shown = run("accounts import a.csv")
+    assert code == 0
+    assert "1 updated" in shown
+
+
+def test_export_and_import_again(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"id,auth_token,tags\na,{TOKEN},x\nb,{TOKEN},y\n")
+    run("accounts import a.csv")
+    assert run("accounts export public.jsonl --tag x")[0] == 0
+    assert TOKEN not in (tmp_path / "public.jsonl").read_text()
+    with pytest.raises(ConfigError, match="--force"):
+        run("accounts export public.jsonl")
+    assert run("accounts export whole.jsonl --include-secrets")[0] == 0
+    assert "2 unchanged" in run("accounts import whole.jsonl")[1]
+    assert run("accounts export folder --format cookies")[0] == 2
+    assert run("accounts export folder --format cookies --include-secrets")[0] == 0
+    assert not CookieFolder(tmp_path / "folder").problems
+    assert "2 unchanged" in run("accounts import folder")[1]
+
+
+def test_check_finds_problems(run: Callable[..., tuple[Any, str]]) -> None:
+    run("accounts add bob --auth-token -", "canary")
+    code, shown = run("accounts check")
+    assert code == 1
+    assert "40 hex digits" in shown
+
+
+def test_keys(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    run("accounts add bob --auth-token -", TOKEN)
+    old = (tmp_path / "keys" / "k").read_text().split(":")[1].strip()
+    code, shown = run("keys check")
+    assert (code, "1 accounts open, 0 do not" in shown) == (0, True)
+    code, shown = run("keys rotate")
+    assert (code, "1 accounts are sealed with the new key" in shown) == (0, True)
+    assert old in (tmp_path / "keys" / "k").read_text()
+    run("keys rotate --drop-old")
+    assert old not in (tmp_path / "keys" / "k").read_text()
+    assert old not in shown
+    assert str(tmp_path / "keys" / "k") in run("keys where")[1]
+    assert "bob" in run("accounts list")[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_keys_check_sees_open_folders(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    run("accounts add bob --auth-token -", TOKEN)
+    (tmp_path / "keys").chmod(0o755)
+    code, shown = run("keys check")
+    assert (code, "chmod 700" in shown) == (1, True)
+
+
+def test_keys_in_the_environment(
+    run: Callable[..., tuple[Any, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWIKIT_POOL_KEY", "old:" + "A" * 43 + "=")
+    run("accounts add bob --auth-token -", TOKEN)
+    assert not (tmp_path / "keys").exists()
+    with pytest.raises(ConfigError, match="TWIKIT_POOL_KEY"):
+        run("keys rotate")
+    monkeypatch.setenv("TWIKIT_POOL_KEY", "new:" + "B" * 42 + "A=,old:" + "A" * 43 + "=")
+    assert "the new key new" in run("keys rotate")[1]
+
+
+def test_no_key_is_made_for_a_store_that_has_one(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    with pytest.raises(KeyMissing, match="no encryption key"):
+        run("accounts list")
+    assert not list(tmp_path.iterdir())
+    run("accounts add bob --auth-token -", TOKEN)
+    (tmp_path / "keys" / "k").unlink()
+    before = (tmp_path / "home" / "accounts.db").read_bytes()
+    for line in ("accounts add carl --auth-token -", "accounts list", "keys check", "keys rotate"):
+        with pytest.raises(KeyMissing, match="no encryption key"):
+            run(line, TOKEN)
+    assert not (tmp_path / "keys" / "k").exists()
+    assert (tmp_path / "home" / "accounts.db").read_bytes() == before
+
+
+def test_a_malformed_account_makes_no_store(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    with pytest.raises(InvalidAccount):
+        run("accounts add ../x --auth-token -", TOKEN)
+    with pytest.raises(InvalidAccount):
+        run("accounts add bob --auth-token -", "\n")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+
+import pytest
+from twikit.errors import CouldNotTweet, TooManyRequests
+
+from twikit_pool.errors import ConfigError
+from twikit_pool.simulator import Simulator
+
+
+async def test_a_window_runs_out_and_opens_again(connect, clock):
+    async with Simulator(accounts=2, clock=clock) as x:
+        client, other = connect(x), connect(x, 1)
+        for n in range(50):
+            await client.search_tweet("python", "Latest")
+            assert client.rate_limit_remaining == 49 - n
+        assert client.rate_limit_reset == clock.at + 900
+        with pytest.raises(TooManyRequests, match="88") as refused:
+            await client.search_tweet("python", "Latest")
+        assert refused.value.rate_limit_reset == clock.at + 900
+        assert refused.value.headers["x-rate-limit-limit"] == "50"
+        assert refused.value.headers["x-rate-limit-remaining"] == "0"
+        await other.search_tweet("python", "Latest")
+        await client.get_user_by_screen_name("sim_001")
+        clock.at += 899
+        with pytest.raises(TooManyRequests):
+            await client.search_tweet("python", "Latest")
+        clock.at += 1
+        await client.search_tweet("python", "Latest")
+        assert client.rate_limit_remaining == 49
+        assert x.calls.count("SearchTimeline", "sim_001", 429) == 2
+
+
+async def test_the_date_is_the_simulators_own(connect, clock):
+    async with Simulator(accounts=1, clock=clock) as x:
+        client = connect(x)
+        _, response = await client.v11.settings()
+        assert parsedate_to_datetime(response.headers["date"]).timestamp() == clock.at
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "limit"), [("SearchTimeline", 50), ("TweetDetail", 150), ("FavoriteTweet", 500)]
+)
+async def test_limits_are_those_of_x(connect, endpoint, limit):
+    async with Simulator(accounts=1) as x:
+        client = connect(x)
+        tweet = await client.create_tweet("hello")
+        assert client._response_headers["x-rate-limit-limit"] == "300"
+        calls = {
+            "SearchTimeline": lambda: client.search_tweet("python", "Latest"),
+            "TweetDetail": lambda: client.get_tweet_by_id(tweet.id),
+            "FavoriteTweet": lambda: client.favorite_tweet(tweet.id),
+        }
+        await calls[endpoint]()
+        assert client._response_headers["x-rate-limit-limit"] == str(limit)
+
+
+async def test_a_scaled_window_really_ends_when_it_says(connect):
+    async with Simulator(accounts=1, time_scale=900, overrides={"SearchTimeline": 2}) as x:
+        client = connect(x)
+        await client.user_id()
+        for _ in range(2):
+            await client.search_tweet("python", "Latest")
+        with pytest.raises(TooManyRequests) as refused:
+            await client.search_tweet("python", "Latest")
+        wait = refused.value.rate_limit_reset - time.time()
+        assert 0 < wait <= 2
+        time.sleep(wait)
+        await client.search_tweet("python", "Latest")
+
+
+async def test_limits_can_be_off_or_set(connect):
+    async with Simulator(accounts=1, limits=False) as x:
+        client = connect(x)
+        for n in range(60):
+            await client.create_tweet(f"hello {n}")
+        assert client.rate_limit_remaining is None
+    async with Simulator(accounts=1, overrides={"UserByScreenName": 0}) as x:
+        with pytest.raises(TooManyRequests):
+            await connect(x).get_user_by_screen_name("sim_001")
+
+
+@pytest.mark.parametrize("code", [344, 501, 185])
+async def test_the_daily_cap_is_hidden_and_rolls(connect, clock, code):
+    async with Simulator(accounts=2, clock=clock, time_scale=60, daily_posts=3, daily_code=code) as x:
+        client = connect(x)
+        for n in range(3):
+            await client.create_tweet(f"post {n}")
+            clock.at += 10
+        with pytest.raises(CouldNotTweet, match=str(code)):
+            await client.create_tweet("one too many")
+        assert client._response_headers["x-rate-limit-remaining"] not in (None, "0")
+        assert x.calls.count("CreateTweet", status=200) == 4
+        await connect(x, 1).create_tweet("somebody else")
+        clock.at += 1440 - 30
+        await client.create_tweet("the first one is a day old")
+        with pytest.raises(CouldNotTweet, match=str(code)):
+            await client.create_tweet("the second one is not")
+
+
+async def test_refused_posts_do_not_count_for_the_day(connect, clock):
+    async with Simulator(accounts=1, clock=clock, daily_posts=2) as x:
+        client = connect(x)
+        await client.create_tweet("same")
+        for _ in range(3):
+            with pytest.raises(CouldNotTweet, match="187"):
+                await client.create_tweet("same")
+        await client.create_tweet("another")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"time_scale": 0},
+        {"time_scale": 901},
+        {"accounts": 0},
+        {"overrides": {"SearchTimeline": -1}},
+        {"latency": -1.0},
+        {"acounts": 3},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        Simulator(**settings)
