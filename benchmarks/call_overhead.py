@@ -13,17 +13,31 @@ import time
 from collections.abc import Awaitable, Callable
 
 import httpx
+from twikit.client.client import Client
 
 from benchmarks import Bar, Report
 from twikit_pool.accounts import Account, Credentials, MemoryAccounts
 from twikit_pool.pool import TwikitConnectionPool
 from twikit_pool.redaction import Cookies
-from twikit_pool.sessions.backends.twikit import TwikitBackend, XClient
+from twikit_pool.sessions.backends.twikit import TwikitBackend
 from twikit_pool.sessions.manager import TwikitSessionManager
 from twikit_pool.simulator import SimulatorProcess
 
 TURNS = 41
 CALLS = 100
+
+
+class BareClient(Client):
+    """twikit's own client; its constructor throws a transport away unless this property is shadowed."""
+
+    @property
+    def proxy(self) -> None:  # type: ignore[override]
+        """Shadows twikit's."""
+        return None
+
+    @proxy.setter
+    def proxy(self, url: object) -> None: ...
+
 
 Call = Callable[[], Awaitable[object]]
 
@@ -35,7 +49,7 @@ def run() -> Report:
 
 async def _race(x: SimulatorProcess) -> Report:
     bare_account, pooled_account = x.accounts[0], x.accounts[1]
-    client = XClient("en-US", transport=x.transport())
+    client = BareClient("en-US", transport=x.transport())
     client.set_cookies(dict(bare_account.cookies))
 
     def transport(_account: Account) -> httpx.AsyncBaseTransport:

@@ -18,6 +18,8 @@ from typing import Any
 from twikit_pool.cli.sandbox import SEED, sandbox
 from twikit_pool.simulator import Simulator
 
+Job = dict[str, Any]
+
 HERE = Path(__file__).parent
 PICTURE = "examples/sunrise.png"
 ACCOUNTS = 25
@@ -53,78 +55,94 @@ def picture() -> bytes:
     )
 
 
-def jobs(x: Simulator, chance: random.Random) -> Iterator[dict[str, Any]]:
-    """The jobs, kind by kind."""
-    world = x.world
-    accounts = {account.id: account.user for account in x.accounts}
-    people = [user for user in world.users.values() if user.id not in {each.id for each in accounts.values()}]
-    posts = [str(tweet.id) for tweet in world.tweets.values() if tweet.retweet_of is None]
-    numbers = count(1)
+class Scene:
+    """The sandbox's world as it opens, and chance to choose from it."""
 
-    def text() -> str:
-        return f"{chance.choice(OPENINGS)} {chance.choice(SUBJECTS)} (no. {next(numbers)})"
+    def __init__(self, x: Simulator, chance: random.Random) -> None:
+        self.chance = chance
+        self.users = {account.id: account.user for account in x.accounts}
+        own = {user.id for user in self.users.values()}
+        self.people = [user for user in x.world.users.values() if user.id not in own]
+        self.posts = [str(tweet.id) for tweet in x.world.tweets.values() if tweet.retweet_of is None]
+        self._numbers = count(1)
 
+    def some_posts(self, number: int) -> list[str]:
+        """Ids of different posts."""
+        return self.chance.sample(self.posts, number)
+
+    def text(self) -> str:
+        """A text that is like no other."""
+        opening, subject = self.chance.choice(OPENINGS), self.chance.choice(SUBJECTS)
+        return f"{opening} {subject} (no. {next(self._numbers)})"
+
+
+def writing(scene: Scene) -> Iterator[Job]:
     for _ in range(90):
-        yield {"action": "post_tweet", "params": {"content": text()}, "tags": ["news"]}
+        yield {"action": "post_tweet", "params": {"content": scene.text()}, "tags": ["news"]}
     for account in NAMED:
-        yield {"action": "post_tweet", "params": {"content": text()}, "account": account, "priority": "HIGH"}
-    for post in chance.sample(posts, 50):
-        answer = f"{chance.choice(THANKS)} (no. {next(numbers)})"
-        yield {"action": "post_tweet", "params": {"content": answer, "reply_to": post}, "tags": ["support"]}
-    for post in chance.sample(posts, 10):
-        yield {"action": "post_tweet", "params": {"content": text(), "quote": post}}
+        params: Job = {"content": scene.text()}
+        yield {"action": "post_tweet", "params": params, "account": account, "priority": "HIGH"}
+    for post in scene.some_posts(50):
+        params = {"content": f"{scene.chance.choice(THANKS)} {scene.text()}", "reply_to": post}
+        yield {"action": "post_tweet", "params": params, "tags": ["support"]}
+    for post in scene.some_posts(10):
+        yield {"action": "post_tweet", "params": {"content": scene.text(), "quote": post}}
     for _ in range(5):
         poll = {"choices": ["Yes", "No", "Not sure"], "minutes": 60}
-        yield {"action": "post_tweet", "params": {"content": f"{text()}: shall we?", "poll": poll}}
+        yield {"action": "post_tweet", "params": {"content": f"{scene.text()}: shall we?", "poll": poll}}
     for _ in range(5):
-        yield {"action": "post_tweet", "params": {"content": text(), "media": [PICTURE]}}
+        yield {"action": "post_tweet", "params": {"content": scene.text(), "media": [PICTURE]}}
     for account in NAMED[:5]:
-        yield {
-            "action": "upload_media",
-            "params": {"path": PICTURE, "alt_text": "A sunrise"},
-            "account": account,
-        }
-    for post in chance.sample(posts, 80):
-        yield {"action": "like_tweet", "params": {"tweet_id": post}}
-    for action, number in (("retweet", 20), ("bookmark_tweet", 20), ("get_tweet", 20), ("get_likers", 10)):
-        for post in chance.sample(posts, number):
+        params = {"path": PICTURE, "alt_text": "A sunrise"}
+        yield {"action": "upload_media", "params": params, "account": account}
+    for day in range(1, 11):
+        at = f"2030-06-{day:02d}T09:00:00+02:00"
+        yield {"action": "schedule_tweet", "params": {"content": f"Good morning, day {day}!", "at": at}}
+
+
+def reacting(scene: Scene) -> Iterator[Job]:
+    for action, number in (("like_tweet", 80), ("retweet", 20), ("bookmark_tweet", 20)):
+        for post in scene.some_posts(number):
             yield {"action": action, "params": {"tweet_id": post}}
     for account in NAMED:
-        strangers = [user for user in people if user.id not in accounts[account].following]
-        for user in chance.sample(strangers, 2):
+        strangers = [user for user in scene.people if user.id not in scene.users[account].following]
+        for user in scene.chance.sample(strangers, 2):
             yield {"action": "follow_user", "params": {"user_id": str(user.id)}, "account": account}
-    for user in chance.sample([user for user in people if user.open_to_messages], 20):
-        message = {"user_id": str(user.id), "text": "Your order is on its way."}
-        yield {"action": "send_dm", "params": message, "priority": "CRITICAL", "tags": ["support"]}
+    for user in scene.chance.sample([user for user in scene.people if user.open_to_messages], 20):
+        params = {"user_id": str(user.id), "text": "Your order is on its way."}
+        yield {"action": "send_dm", "params": params, "priority": "CRITICAL", "tags": ["support"]}
+    for number in range(8):
+        params = {"name": f"Watch list {number + 1}", "private": number % 2 == 0}
+        yield {"action": "create_list", "params": params}
+
+
+def reading(scene: Scene) -> Iterator[Job]:
     for query in QUERIES:
-        for product in ("Latest", "Top"):
-            for _ in range(3):
-                yield {"action": "search_tweet", "params": {"query": query, "product": product}}
+        for product in ("Latest", "Top", "Latest", "Top"):
+            yield {"action": "search_tweet", "params": {"query": query, "product": product}}
     for _ in range(60):  # more than one window of this account holds: the rest waits for the next
-        params = {"query": chance.choice(QUERIES), "count": 5}
+        params: Job = {"query": scene.chance.choice(QUERIES), "count": 5}
         yield {"action": "search_tweet", "params": params, "account": "sim_003", "priority": "LOW"}
-    for user in chance.choices(people, k=30):
+    for action, number in (("get_tweet", 20), ("get_likers", 10)):
+        for post in scene.some_posts(number):
+            yield {"action": action, "params": {"tweet_id": post}}
+    for user in scene.chance.choices(scene.people, k=30):
         yield {"action": "get_user", "params": {"handle": user.handle}}
         yield {"action": "get_user_tweets", "params": {"user_id": str(user.id), "count": 20}}
-    for user in chance.sample(people, 10):
+    for user in scene.chance.sample(scene.people, 10):
         yield {"action": "get_followers", "params": {"user_id": str(user.id)}}
     for account in NAMED:
         yield {"action": "get_timeline", "params": {"count": 20}, "account": account}
         yield {"action": "get_notifications", "account": account}
-    for number in range(8):
-        made = {"name": f"Watch list {number + 1}", "private": number % 2 == 0}
-        yield {"action": "create_list", "params": made}
-    for day in range(1, 11):
-        at = f"2030-06-{day:02d}T09:00:00+02:00"
-        yield {"action": "schedule_tweet", "params": {"content": f"Good morning, day {day}!", "at": at}}
     for category in ("trending", "news", "sports"):
         yield {"action": "get_trends", "params": {"category": category}}
 
 
 async def main() -> None:
-    chance = random.Random(SEED)
+    chance = random.Random(SEED)  # noqa: S311 - the same file every time
     async with sandbox(ACCOUNTS, faults=False) as x:
-        mixed = list(jobs(x, chance))
+        scene = Scene(x, chance)
+        mixed = [*writing(scene), *reacting(scene), *reading(scene)]
     chance.shuffle(mixed)
     lines = [json.dumps({"id": f"job-{number:04d}"} | job) for number, job in enumerate(mixed, 1)]
     (HERE / "mixed.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -48,7 +48,7 @@ def check_states(pool: TwikitConnectionPool) -> None:
     counts = pool.counts()
     assert sum(counts.values()) == pool.size
     idle = {each.account_id for each in pool.connections() if each.state is ConnectionState.IDLE}
-    assert idle == set(pool._idle)
+    assert idle == set(pool._matching._idle)
 
 
 async def borrow(pool: TwikitConnectionPool, loop: SimulatedLoop, held: dict[str, str], who: str) -> None:

@@ -30,7 +30,13 @@ from twikit_pool.accounts.private_files import replace_private
 from twikit_pool.drop_in.failures import out_of_calls
 from twikit_pool.drop_in.makers import MAKING, Makers, naming
 from twikit_pool.drop_in.turns import CURRENT, Turn, take
-from twikit_pool.errors import AccountNotFound, AccountUnavailable, AcquireTimeout, NotThroughPool
+from twikit_pool.errors import (
+    AccountNotFound,
+    AccountUnavailable,
+    AcquireTimeout,
+    NoAccountAvailable,
+    NotThroughPool,
+)
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.sessions.actions import ACTIONS, LONG_POSTS
@@ -82,6 +88,13 @@ _REMEMBERED: Final[WeakKeyDictionary[TwikitConnectionPool, _Remembered]] = WeakK
 """By pool, not by client: a program may make a client for each of its own requests."""
 
 
+def _remembered_of(pool: TwikitConnectionPool) -> _Remembered:
+    remembered = _REMEMBERED.get(pool)
+    if remembered is None:
+        remembered = _REMEMBERED[pool] = _Remembered()
+    return remembered
+
+
 class PooledClient(Client):
     """A `twikit.Client` without an account of its own: every request takes a lease of the pool.
 
@@ -116,7 +129,7 @@ class PooledClient(Client):
         self.account = account
         self.priority = priority
         self.timeout = timeout
-        self._remembered = _REMEMBERED.setdefault(pool, _Remembered())
+        self._remembered = _remembered_of(pool)
         self.language: str | None = None
         self._token = TOKEN
         self._user_agent = _ACCOUNTS_OWN
@@ -273,10 +286,10 @@ class PooledClient(Client):
         return self._user_id
 
     async def is_logged_in(self) -> bool:
-        """Whether X accepts the account's cookies. False as well where the pool has set the account aside."""
+        """Whether X accepts the account's cookies; False as well where the pool has set it, or all, aside."""
         try:
             return await super().is_logged_in()
-        except AccountUnavailable:
+        except (AccountUnavailable, NoAccountAvailable):
             return False
 
     def set_delegate_account(self, user_id: str | None) -> None:
@@ -288,6 +301,7 @@ class PooledClient(Client):
         if user_id is not None and self.account is None:
             raise NotThroughPool("name the account that may act for another: PooledClient(pool, account=…)")
         self._act_as = user_id
+        self._user_id = None  # X is asked anew who this is
 
     # ------------------------------------------------------------ cookies
 

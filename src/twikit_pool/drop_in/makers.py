@@ -55,7 +55,9 @@ class Makers:
         self._accounts: dict[str, str] = {}
 
     def remember(self, made: object, account_id: str) -> None:
-        """Note who made a thing, given itself or its id."""
+        """Note who made a thing, given itself or its id; nothing where twikit could not read the answer."""
+        if made is None:
+            return
         self._accounts[str(getattr(made, "id", made))] = account_id
         if len(self._accounts) > REMEMBERED:
             del self._accounts[next(iter(self._accounts))]

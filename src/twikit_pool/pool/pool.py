@@ -1,14 +1,7 @@
-"""The pool: who gets which connection, and when.
+"""The pool: warm sessions of many accounts, and the calls that are made on them.
 
-All state moves in synchronous code, one step at a time; what must be awaited (closing a client, saving
-an account's state) follows in tasks that the pool owns. Two rules make it fair and safe:
-
-- No waiter could be served by any idle connection. A connection that comes free is handed straight to
-  the best waiter it can serve, so a newcomer never overtakes anyone.
-- A hand-over is complete the moment the waiter's future has its connection. A waiter that is cancelled in
-  that very tick gives it back before it goes.
-
-An exclusive connection belongs to one account: leased, idle, being renewed, or benched with its account.
+Who gets which connection is decided in `matching`, synchronously. What must be awaited (replacing or
+closing a client, saving an account's state) follows here, in tasks that the pool owns.
 """
 
 from __future__ import annotations
@@ -18,7 +11,6 @@ import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -26,23 +18,13 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from twikit_pool.accounts import CookieFolder
-from twikit_pool.accounts.model import Account, AccountState
+from twikit_pool.accounts.model import Account
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import (
-    AccountError,
-    AccountNotFound,
-    AccountUnavailable,
-    AcquireTimeout,
-    NoAccountAvailable,
-    PoolClosed,
-    PoolOverloaded,
-    StoreError,
-)
+from twikit_pool.errors import AccountError, PoolClosed, StoreError
 from twikit_pool.events import (
     AccountStateChanged,
-    AcquireTimedOut,
     CallFinished,
     ConnectionClosed,
     ConnectionCreated,
@@ -55,11 +37,10 @@ from twikit_pool.events import (
     PoolShutDown,
 )
 from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
-from twikit_pool.pool.deadlines import Deadline, Deadlines
 from twikit_pool.pool.execution import Execution, RetryBudget, execute, pages
 from twikit_pool.pool.lease import Lease
+from twikit_pool.pool.matching import Matching
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
-from twikit_pool.pool.waiting import Line, Waiter
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.manager import TwikitSessionManager
 from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Verdict
@@ -108,17 +89,11 @@ class TwikitConnectionPool:
         self.clock = clock
         self.rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self.retries = RetryBudget()
-        self._connections: dict[str, PooledTwikitConnection] = {}
-        self._idle: dict[str, PooledTwikitConnection] = {}  # in the order they came back, hottest last
-        self._line = Line()
-        self._arrivals = count()
-        self._deadlines: Deadlines | None = None
-        self._thaw: Deadline | None = None
-        self._thaw_at = float("inf")
+        self._matching = Matching(pool_id, config, clock, self._publish)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = False
         self._closing = False
         self._shut_down = False
-        self._all_returned = asyncio.Event()
         self._owned: AccountSource | None = None
 
     @classmethod
@@ -147,18 +122,19 @@ class TwikitConnectionPool:
         """
         if self._closing:
             raise PoolClosed(f"pool {self.pool_id!r} was shut down; make another")
-        if self._deadlines is not None:
+        if self._opened:
             return
         accounts = [account for account in await self.sessions.accounts() if self._accept(account)]
-        self._deadlines = Deadlines(asyncio.get_running_loop())
+        self._opened = True
+        self._matching.start()
         now = self.clock.now()
         accounts = sorted(accounts, key=lambda account: not account.standing.usable(now))
         for account in accounts[: self.config.max_connections]:
             connection = PooledTwikitConnection(account, self.sessions.windows(account.id))
-            self._connections[account.id] = connection
+            self._matching.connections[account.id] = connection
             self._publish(ConnectionCreated, account_id=account.id)
-            self._offer(connection)
-        self._publish(PoolOpened, accounts=len(self._connections))
+            self._matching.offer(connection)
+        self._publish(PoolOpened, accounts=self.size)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -179,15 +155,11 @@ class TwikitConnectionPool:
                 them: their calls fail and their release does nothing.
         """
         self._closing = True
-        if self._deadlines is None:
-            return
-        for waiter in self._line:
-            self._refuse(waiter, PoolClosed(f"pool {self.pool_id!r} is shutting down"))
+        self._matching.stop()
         try:
             await self._leases_to_end(grace)
         finally:
-            self._deadlines.close()
-            for connection in self._connections.values():
+            for connection in self.connections():
                 self._close(connection, "the pool shut down")
             while self._tasks:
                 await asyncio.wait(self._tasks)
@@ -198,13 +170,13 @@ class TwikitConnectionPool:
                 self._publish(PoolShutDown)
 
     async def _leases_to_end(self, grace: float) -> None:
-        if not self._any_leased():
+        if not self._matching.any_leased():
             return
         try:
             async with asyncio.timeout(grace):
-                await self._all_returned.wait()
+                await self._matching.all_returned.wait()
         except TimeoutError:
-            held = [c.account_id for c in self._connections.values() if c.state is ConnectionState.LEASED]
+            held = [c.account_id for c in self.connections() if c.state is ConnectionState.LEASED]
             logger.warning("closing %d connections still in use after %g s: %s", len(held), grace, held)
 
     # ------------------------------------------------------------ the public face
@@ -297,220 +269,44 @@ class TwikitConnectionPool:
 
     def counts(self) -> dict[ConnectionState, int]:
         """How many connections are in each state; together they are all of them."""
-        tally = Counter(connection.state for connection in self._connections.values())
+        tally = Counter(connection.state for connection in self.connections())
         return {state: tally[state] for state in ConnectionState}
 
     @property
     def size(self) -> int:
         """How many connections there are, in any state."""
-        return len(self._connections)
+        return len(self._matching.connections)
 
     @property
     def waiting(self) -> int:
         """How many requests wait."""
-        return len(self._line)
+        return len(self._matching.line)
 
     def connections(self) -> Iterable[PooledTwikitConnection]:
         """Every connection, to look at."""
-        return self._connections.values()
-
-    # ------------------------------------------------------------ matching
+        return self._matching.connections.values()
 
     async def obtain(self, request: ConnectionRequest) -> PooledTwikitConnection:
         """A leased connection for this request; what `Lease` awaits. Raises as `acquire` says."""
-        deadlines = self._open_deadlines()
-        if self.clock.monotonic() >= self._thaw_at:
-            self._match_waiters()  # a window has just ended: those who waited for it go first
-        began = self.clock.monotonic()
-        connection = self._best_idle(request)
-        if connection is not None:
-            self._lease(connection)
-        else:
-            connection = await self._wait_in_line(request, deadlines)
-        self._publish(
-            ConnectionLeased,
-            account_id=connection.account_id,
-            priority=request.priority,
-            action=request.action,
-            waited=self.clock.monotonic() - began,
-        )
+        connection = self._matching.take(request)
+        waited = 0.0
+        if connection is None:
+            began = self.clock.monotonic()
+            connection = await self._matching.wait(request)
+            waited = self.clock.monotonic() - began
+        if self.events.heard:
+            self._publish(
+                ConnectionLeased,
+                account_id=connection.account_id,
+                priority=request.priority,
+                action=request.action,
+                waited=waited,
+            )
         return connection
-
-    async def _wait_in_line(self, request: ConnectionRequest, deadlines: Deadlines) -> PooledTwikitConnection:
-        hopeless = self._why_hopeless(request)
-        if hopeless is not None:
-            raise hopeless
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        waiter = Waiter(
-            rank=now + self.config.head_starts[request.priority - 1],
-            arrival=next(self._arrivals),
-            request=request,
-            granted=loop.create_future(),
-        )
-        self._make_room_for(waiter)
-        self._line.join(waiter)
-        timeout = request.timeout if request.timeout is not None else self.config.acquire_timeout
-        if timeout is not None:
-            waiter.timeout = deadlines.add(now + timeout, lambda: self._time_out(waiter, timeout))
-        self._watch_windows_for(request)
-        try:
-            return await waiter.granted
-        except asyncio.CancelledError:
-            if waiter.granted.cancelled():
-                self._line.leave(waiter)
-            elif waiter.granted.exception() is None:
-                # Handed over and cancelled in the same tick: pass it on, or it would be lost.
-                connection = waiter.granted.result()
-                self.give_back(connection, connection.epoch)
-            raise
-
-    def _best_idle(self, request: ConnectionRequest) -> PooledTwikitConnection | None:
-        """The idle connection used last, of those that can serve the request now: hot stays hot."""
-        if request.account_id is not None:
-            connection = self._idle.get(request.account_id)
-            fits = connection is not None and self._fits(connection, request)
-            return connection if fits else None
-        return next((each for each in reversed(self._idle.values()) if self._fits(each, request)), None)
-
-    @staticmethod
-    def _fits(connection: PooledTwikitConnection, request: ConnectionRequest) -> bool:
-        return connection.could_serve(request) and connection.wait_for(request) <= 0
-
-    def _offer(self, connection: PooledTwikitConnection) -> None:
-        """Give a connection that has nothing to do to the best waiter, or put it by."""
-        if self._closing:
-            self._close(connection, "the pool is shutting down")
-            return
-        standing = connection.account.standing
-        if not standing.usable(self.clock.now()):
-            self._bench(connection)
-            return
-        waiter = self._line.first(lambda request: self._fits(connection, request))
-        if waiter is not None:
-            self._line.leave(waiter)
-            self._lease(connection)
-            waiter.granted.set_result(connection)
-            return
-        connection.state = ConnectionState.IDLE
-        self._idle[connection.account_id] = connection
-        for waiting in self._line:
-            self._watch(connection, waiting.request)
-
-    def _lease(self, connection: PooledTwikitConnection) -> None:
-        self._idle.pop(connection.account_id, None)
-        connection.state = ConnectionState.LEASED
-        connection.epoch += 1
-        connection.leased_at = self.clock.monotonic()
-
-    def _match_waiters(self) -> None:
-        """Serve every waiter that an idle connection can serve by now, the best first."""
-        self._stop_watching()
-        in_vain: set[tuple[str | None, str | None, frozenset[str]]] = set()
-        for waiter in self._line:
-            request = waiter.request
-            need = (request.account_id, request.endpoint, request.capabilities)
-            if need in in_vain:
-                continue
-            connection = self._best_idle(request)
-            if connection is None:
-                in_vain.add(need)
-                self._watch_windows_for(request)
-            else:
-                self._line.leave(waiter)
-                self._lease(connection)
-                waiter.granted.set_result(connection)
-
-    def _watch_windows_for(self, request: ConnectionRequest) -> None:
-        """Match again when the first window opens that keeps an idle connection from this request."""
-        for connection in self._idle.values():
-            self._watch(connection, request)
-
-    def _watch(self, connection: PooledTwikitConnection, request: ConnectionRequest) -> None:
-        if not connection.could_serve(request):
-            return
-        opens = self.clock.monotonic() + connection.wait_for(request)
-        if opens < self._thaw_at:
-            self._stop_watching()
-            self._thaw_at = opens
-            self._thaw = self._open_deadlines().add(opens, self._match_waiters)
-
-    def _stop_watching(self) -> None:
-        if self._thaw is not None:
-            self._thaw.cancel()
-        self._thaw, self._thaw_at = None, float("inf")
-
-    # ------------------------------------------------------------ waiters that are not served
-
-    def _refuse(self, waiter: Waiter, error: Exception) -> None:
-        if not waiter.granted.done():
-            self._line.leave(waiter)
-            waiter.granted.set_exception(error)
-
-    def _time_out(self, waiter: Waiter, timeout: float) -> None:
-        request = waiter.request
-        self._publish(
-            AcquireTimedOut,
-            account_id=request.account_id,
-            action=request.action,
-            priority=request.priority,
-            waited=timeout,
-        )
-        wish = f"a connection of {request.account_id}" if request.account_id else "a connection"
-        purpose = f" for {request.action or request.endpoint}" if request.action or request.endpoint else ""
-        message = f"no {wish[2:]}{purpose} within {timeout:g} s: {self.explain(request)}"
-        self._refuse(waiter, AcquireTimeout(message))
-
-    def _make_room_for(self, waiter: Waiter) -> None:
-        """Refuse the least urgent when the line is full, be it the newcomer."""
-        if len(self._line) < self.config.max_waiting:
-            return
-        error = PoolOverloaded(
-            f"{len(self._line)} requests wait for pool {self.pool_id!r} already (max_waiting); "
-            "ask again later, or raise the priority or the limit"
-        )
-        last = self._line.last()
-        if last is None or last < waiter:
-            raise error
-        self._refuse(last, error)
-
-    def _why_hopeless(self, request: ConnectionRequest) -> Exception | None:
-        """The error to raise when no account can ever serve the request; None while there is hope."""
-        now = self.clock.now()
-        if request.account_id is not None:
-            connection = self._connections.get(request.account_id)
-            if connection is None:
-                return AccountNotFound(f"pool {self.pool_id!r} has no account {request.account_id!r}")
-            standing = connection.account.standing
-            if not connection.may_recover(now):
-                return AccountUnavailable(f"{request.account_id} is {standing.state}: {standing.reason}")
-        fitting = [each for each in self._connections.values() if each.could_serve(request)]
-        if any(each.may_recover(now) for each in fitting):
-            return None
-        return NoAccountAvailable(
-            f"no account can serve {request.action or 'this request'}: {self.explain(request)}"
-        )
 
     def explain(self, request: ConnectionRequest) -> str:
         """What the accounts that could serve a request are doing, in a sentence without secrets."""
-        fitting = [each for each in self._connections.values() if each.could_serve(request)]
-        if not fitting:
-            wanted = ", ".join(sorted(request.capabilities)) or "nothing special"
-            return f"none of {len(self._connections)} accounts fits (it must be able to: {wanted})"
-        tally: Counter[str] = Counter()
-        opens: list[float] = []
-        for each in fitting:
-            wait = each.wait_for(request)
-            if each.state is ConnectionState.BENCHED:
-                tally[str(each.account.standing.state)] += 1
-            elif wait > 0:
-                tally[f"out of {request.endpoint} calls"] += 1
-                opens.append(wait)
-            else:
-                tally[str(each.state)] += 1
-        shown = ", ".join(f"{number} {what}" for what, number in tally.most_common())
-        soonest = f"; the next window opens in {min(opens):.0f} s" if opens else ""
-        return f"of {len(fitting)} accounts {shown}{soonest}"
+        return self._matching.explain(request)
 
     # ------------------------------------------------------------ leases
 
@@ -522,22 +318,15 @@ class TwikitConnectionPool:
         """End a lease. Synchronous: the next waiter has the connection before this returns."""
         if not self.holds(connection, epoch):
             return
-        self._publish(
-            ConnectionReleased,
-            account_id=connection.account_id,
-            held=self.clock.monotonic() - connection.leased_at,
-        )
+        if self.events.heard:
+            held = self.clock.monotonic() - connection.leased_at
+            self._publish(ConnectionReleased, account_id=connection.account_id, held=held)
         session = connection.session
         if session is not None and session.unsettled and not self._closing:
-            connection.state = ConnectionState.RENEWING
+            self._matching.withdraw(connection, ConnectionState.RENEWING)
             self._own(self._renew(connection, session))
         else:
-            self._offer(connection)
-        if self._closing and not self._any_leased():
-            self._all_returned.set()
-
-    def _any_leased(self) -> bool:
-        return any(each.state is ConnectionState.LEASED for each in self._connections.values())
+            self._matching.offer(connection)
 
     async def _renew(self, connection: PooledTwikitConnection, session: TwikitSession) -> None:
         """Replace a client whose last call did not end; only then may the next caller have it."""
@@ -547,7 +336,7 @@ class TwikitConnectionPool:
             logger.warning("the old client of %s did not close cleanly: %s", connection.account_id, error)
         finally:
             if connection.state is ConnectionState.RENEWING:
-                self._offer(connection)
+                self._matching.offer(connection)
 
     def session_of(self, connection: PooledTwikitConnection) -> TwikitSession:
         """The connection's session, opened with its first use."""
@@ -581,15 +370,16 @@ class TwikitConnectionPool:
     def _finished(
         self, connection: PooledTwikitConnection, name: str, began: float, verdict: Verdict
     ) -> None:
-        self._publish(
-            CallFinished,
-            account_id=connection.account_id,
-            action=name,
-            outcome=verdict.outcome.value,
-            latency=self.clock.monotonic() - began,
-            status=verdict.status,
-            code=verdict.code,
-        )
+        if self.events.heard:
+            self._publish(
+                CallFinished,
+                account_id=connection.account_id,
+                action=name,
+                outcome=verdict.outcome.value,
+                latency=self.clock.monotonic() - began,
+                status=verdict.status,
+                code=verdict.code,
+            )
 
     async def _settle(
         self, connection: PooledTwikitConnection, verdict: Verdict, endpoint: str | None
@@ -620,42 +410,13 @@ class TwikitConnectionPool:
                 reason=verdict.reason,
             )
 
-    # ------------------------------------------------------------ accounts that rest, and the end
-
-    def _bench(self, connection: PooledTwikitConnection) -> None:
-        connection.state = ConnectionState.BENCHED
-        standing = connection.account.standing
-        if standing.state is AccountState.QUARANTINED and standing.until is not None:
-            rest = (standing.until - self.clock.now()).total_seconds()
-            self._open_deadlines().add(
-                self.clock.monotonic() + max(rest, 0.0), lambda: self._unbench(connection)
-            )
-        for waiter in self._line:
-            error = self._why_hopeless(waiter.request)
-            if error is not None:
-                self._refuse(waiter, error)
-
-    def _unbench(self, connection: PooledTwikitConnection) -> None:
-        if connection.state is ConnectionState.BENCHED:
-            self._offer(connection)
-
     def _close(self, connection: PooledTwikitConnection, reason: str) -> None:
         if connection.state is ConnectionState.CLOSED:
             return
-        self._idle.pop(connection.account_id, None)
-        connection.state = ConnectionState.CLOSED
+        self._matching.withdraw(connection, ConnectionState.CLOSED)
         if connection.session is not None:
             self._own(self.sessions.close(connection.account_id))
         self._publish(ConnectionClosed, account_id=connection.account_id, reason=reason)
-
-    def _open_deadlines(self) -> Deadlines:
-        if self._closing:
-            raise PoolClosed(f"pool {self.pool_id!r} is shut down")
-        if self._deadlines is None:
-            raise PoolClosed(
-                f"pool {self.pool_id!r} is not open: use `async with pool:` or await pool.open()"
-            )
-        return self._deadlines
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -663,5 +424,6 @@ class TwikitConnectionPool:
         task.add_done_callback(self._tasks.discard)
 
     def _publish(self, kind: type[Event], **fields: Any) -> None:
+        # On a call's way the caller asks `heard` first, so that nothing is built for nobody.
         if self.events.heard:
             self.events.publish(kind(pool_id=self.pool_id, at=self.clock.now(), **fields))

@@ -41,6 +41,11 @@ class Line:
     def __init__(self) -> None:
         self._waiters: list[Waiter] = []
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is here, dead or alive: the quick look before the long one."""
+        return not self._waiters
+
     def __len__(self) -> int:
         return sum(1 for _ in self._alive())
 

@@ -114,7 +114,7 @@ def read_response(response: httpx.Response) -> RawResponse:
     readable = True
     if endpoint not in (HOME, HANDSHAKE_SCRIPT):
         body, failed = response.content, response.status_code >= 400
-        readable = failed or not body or body.lstrip()[:1] in (b"{", b"[")
+        readable = failed or not body or body[:64].lstrip()[:1] in (b"{", b"[")
         if failed or b'"errors"' in body:
             errors = errors_in(body)
     return RawResponse(

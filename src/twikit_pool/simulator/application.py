@@ -7,13 +7,14 @@ import math
 import random
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from twikit_pool.errors import ConfigError
 from twikit_pool.simulator import control, pages
-from twikit_pool.simulator.endpoints import find
-from twikit_pool.simulator.faults import STANDING, Fault, Faults
+from twikit_pool.simulator.endpoints import NAMES, find
+from twikit_pool.simulator.faults import SIDE_ENDPOINTS, STANDING, Fault, Faults
 from twikit_pool.simulator.http import Response
 from twikit_pool.simulator.limits import DEFAULT_LIMIT, WINDOW, Window
 from twikit_pool.simulator.refusals import Refusal, refusal
@@ -30,17 +31,9 @@ _log = logging.getLogger(__name__)
 
 GARBAGE: Final = b'<html><body>{"data": {"oops'
 """Neither JSON nor a page."""
-_ANSWERS: Final = (
-    "lock",
-    "suspend",
-    "expire",
-    "code",
-    "server_error",
-    "rate_limited",
-    "stale_query",
-    "garbage",
-)
-"""Faults that put another answer in place of the real one."""
+_HTML: Final = "text/html; charset=utf-8"
+_ON_BEHALF_OF_AN_ACCOUNT: Final = {"lock": 326, "suspend": 64, "expire": 32}
+"""The codes of faults that are an account's state."""
 
 
 @dataclass(slots=True)
@@ -49,17 +42,19 @@ class Visit:
 
     request: Request
     name: str
-    endpoint: Endpoint | None
-    account: SimulatedAccount | None
+    endpoint: Endpoint | None = None
+    account: SimulatedAccount | None = None
     faults: list[Fault] = field(default_factory=list[Fault])
     delay: float = 0.0
 
-    def first(self, *kinds: str, after: bool | None = None) -> Fault | None:
+    @property
+    def account_id(self) -> str | None:
+        """Whose it is, if that is known."""
+        return self.account.id if self.account else None
+
+    def first(self, *kinds: str) -> Fault | None:
         """The oldest fault of these kinds."""
-        for fault in self.faults:
-            if fault.kind in kinds and after in (None, fault.after):
-                return fault
-        return None
+        return next((fault for fault in self.faults if fault.kind in kinds), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,13 +65,13 @@ class Delivery:
         wire: the bytes, empty when there is no answer.
         delay: seconds to wait before the first byte.
         drip: seconds before each byte; 0 to send all at once.
-        end: what becomes of the connection afterwards.
+        end: what becomes of the connection afterwards: keep, close, reset, or hang (answer nothing more).
     """
 
     wire: bytes
     delay: float = 0.0
     drip: float = 0.0
-    end: Literal["keep", "close", "reset", "hang"] = "keep"
+    end: str = "keep"
 
 
 class Application:
@@ -96,23 +91,39 @@ class Application:
         """Epoch seconds that never go back."""
         return self._epoch + self._clock.monotonic()
 
+    def add_fault(self, fields: dict[str, Any]) -> None:
+        """From now on this goes wrong.
+
+        Raises:
+            ConfigError: the fields make no `Fault`, or name an account or operation that does not exist.
+        """
+        try:
+            fault = msgspec.convert(fields, Fault)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"no such fault: {error}") from error
+        if fault.account is not None and fault.account not in self.state.by_id:
+            raise ConfigError(f"no account is called {fault.account!r}: they are sim_001 and so on")
+        if fault.endpoint is not None and fault.endpoint not in NAMES | SIDE_ENDPOINTS:
+            raise ConfigError(
+                f"no operation is called {fault.endpoint!r}: there are {', '.join(sorted(NAMES))}"
+            )
+        self.faults.add(fault)
+
     def admit(self, request: Request) -> Visit:
-        """Who asks for what, which faults strike, and how long the caller waits."""
+        """Who asks for what, which faults strike on the way, and how long the caller waits."""
         if request.path.startswith(control.PREFIX) and control.is_local(request):
-            return Visit(request, "control", None, None)
-        host = request.host
-        account = self.state.by_token.get(request.cookies.get("auth_token", ""))
-        if host.endswith("twimg.com"):
+            return Visit(request, "control")
+        if request.host.endswith("twimg.com"):
             name, endpoint = "ondemand.s", None
         elif request.path == "/":
             name, endpoint = "home", None
         else:
             name, endpoint = find(request)
+        account = self.state.by_token.get(request.cookies.get("auth_token", ""))
         visit = Visit(request, name, endpoint, account)
-        visit.faults = self.faults.strike(account.id if account else None, name)
-        visit.delay = self._latency() + sum(
-            f.seconds for f in visit.faults if f.kind == "slow" and not f.after
-        )
+        visit.faults = self.faults.travelling(visit.account_id, name)
+        slow = sum(fault.seconds for fault in visit.faults if fault.kind == "slow" and not fault.after)
+        visit.delay = self._latency() + slow
         return visit
 
     def _latency(self) -> float:
@@ -126,16 +137,12 @@ class Application:
         now = self.now()
         if visit.name == "control":
             return Delivery(wire=self._encode(control.answer(self, visit.request), now))
-        account_id = visit.account.id if visit.account else None
         lost = visit.first("hang", "reset", "close")
-        if lost is not None and not lost.after:
-            self.state.calls.add(visit.name, account_id, None)
-            return Delivery(wire=b"", end="hang" if lost.kind == "hang" else _ending(lost))
-        response = self._respond(visit, now)
-        if lost is not None:
-            self.state.calls.add(visit.name, account_id, None)
-            return Delivery(wire=b"", end="hang" if lost.kind == "hang" else _ending(lost))
-        self.state.calls.add(visit.name, account_id, response.status)
+        response = None if lost is not None and not lost.after else self._respond(visit, now)
+        if lost is not None or response is None:
+            self.state.calls.add(visit.name, visit.account_id, None)
+            return Delivery(wire=b"", end=lost.kind if lost else "close")
+        self.state.calls.add(visit.name, visit.account_id, response.status)
         return self._deliver(visit, response, now)
 
     def _deliver(self, visit: Visit, response: Response, now: float) -> Delivery:
@@ -161,63 +168,53 @@ class Application:
     # ------------------------------------------------------------ the answer
 
     def _respond(self, visit: Visit, now: float) -> Response:
-        if visit.name == "ondemand.s":
-            return self._wrong(visit) or Response(200, pages.ONDEMAND, content_type="application/javascript")
-        if visit.name == "home":
-            return self._home_page(visit)
-        if visit.endpoint is None:
-            message = f"The simulator has no operation {visit.name}."
-            return _refuse(Refusal(34, message), graphql=False)
-        turned_away = self._turn_away(visit)
-        if turned_away is not None:
-            return turned_away
-        account, endpoint = visit.account, visit.endpoint
-        assert account is not None  # noqa: S101  _turn_away answers for those who are not known
-        headers = self._rotation(account)
-        if self.state.windows is not None and visit.name != "user_state":
-            window = self.state.windows.take(account.id, visit.name, now)
-            headers += window.headers
-            if not window.allowed:
-                return _refuse(Refusal(88), graphql=False, headers=headers)
-        wrong = visit.first(*_ANSWERS)
-        if wrong is not None and not wrong.after:
-            return self._instead(wrong, visit, headers)
-        response = self._carry_out(visit, account, endpoint, now)
-        if wrong is not None:
-            return self._instead(wrong, visit, headers)
-        response.headers = headers
-        return response
-
-    def _home_page(self, visit: Visit) -> Response:
-        wrong = self._wrong(visit)
-        if wrong is not None:
-            return wrong
-        known = visit.account is not None and visit.account.logged_in
-        return Response(
-            200, self._home if known else pages.LOGGED_OUT, content_type="text/html; charset=utf-8"
-        )
-
-    def _wrong(self, visit: Visit) -> Response | None:
-        """The answer of a fault to what is no API call."""
-        fault = visit.first(*_ANSWERS)
-        if fault is None:
-            return None
-        if fault.kind == "expire" and visit.name == "home":
-            return Response(200, pages.LOGGED_OUT, content_type="text/html; charset=utf-8")
-        if fault.kind in STANDING and visit.name == "home":
-            location = "Location: https://x.com/account/access\r\n"
-            return Response(302, pages.RESTRICTED, location, "text/html; charset=utf-8")
-        return None if fault.kind in STANDING else self._instead(fault, visit, "")
-
-    def _turn_away(self, visit: Visit) -> Response | None:
-        request, account = visit.request, visit.account
+        request, account, endpoint = visit.request, visit.account, visit.endpoint
+        if visit.name in ("home", "ondemand.s"):
+            return self._page(visit)
+        if endpoint is None:
+            return _refuse(Refusal(34, f"The simulator has no operation {visit.name}."))
         if account is None or not account.logged_in:
-            return _refuse(Refusal(32), graphql=False)
+            return _refuse(Refusal(32))
         if not account.admits(request.headers.get("x-csrf-token"), request.cookies.get("ct0")):
-            return _refuse(Refusal(353), graphql=False, headers=_set_ct0(account))
+            return _refuse(Refusal(353), _set_ct0(account))
         if not request.headers.get("x-client-transaction-id"):
             return Response(404)
-        return None
+        cookie, window = self._rotation(account), None
+        if self.state.windows is not None and visit.name != "user_state":
+            window = self.state.windows.take(account.id, visit.name, now)
+            if not window.allowed:
+                return _refuse(Refusal(88), cookie + window.headers)
+        wrong = self.faults.answering(account.id, visit.name)
+        if wrong is None or wrong.after:
+            response = self._carry_out(visit, account, endpoint, now)
+            response.headers = cookie + (window.headers if window else "")
+            if wrong is None:
+                return response
+        if wrong.kind == "rate_limited":
+            if not wrong.headers:
+                return _refuse(Refusal(88))
+            reset = window.reset if window else math.ceil(now + WINDOW / self._settings.time_scale)
+            limit = window.limit if window else DEFAULT_LIMIT
+            return _refuse(Refusal(88), cookie + Window(limit, 0, reset, allowed=False).headers)
+        response = _instead(wrong, visit.name, graphql=endpoint.path is None)
+        response.headers = cookie + (window.headers if window else "")
+        return response
+
+    def _page(self, visit: Visit) -> Response:
+        """The home page, or the script that it names."""
+        fault = self.faults.answering(visit.account_id, visit.name)
+        if visit.name == "ondemand.s":
+            if fault is not None and fault.kind not in STANDING:
+                return _instead(fault, visit.name, graphql=False)
+            return Response(200, pages.ONDEMAND, content_type="application/javascript")
+        known = visit.account is not None and visit.account.logged_in
+        if not known or (fault is not None and fault.kind == "expire"):
+            return Response(200, pages.LOGGED_OUT, content_type=_HTML)
+        if fault is None:
+            return Response(200, self._home, content_type=_HTML)
+        if fault.kind in STANDING:
+            return Response(302, pages.RESTRICTED, "Location: https://x.com/account/access\r\n", _HTML)
+        return _instead(fault, visit.name, graphql=False)
 
     def _rotation(self, account: SimulatedAccount) -> str:
         every = self._settings.ct0_rotation
@@ -242,55 +239,37 @@ class Application:
             return _refuse(refused, graphql=endpoint.path is None)
         except Exception:  # noqa: BLE001  one call that breaks an endpoint must not take the connection along
             _log.exception("the simulator failed at %s", endpoint.name)
-            return _refuse(Refusal(131, "The simulator failed; its log says why."), graphql=False)
+            return _refuse(Refusal(131, "The simulator failed; its log says why."))
         if endpoint.posts:
             state.daily.count(account.id, now)
         return Response(call.status, b"" if answer is None else msgspec.json.encode(answer))
 
-    def _instead(self, fault: Fault, visit: Visit, headers: str) -> Response:
-        """What a fault answers."""
-        graphql = visit.endpoint is not None and visit.endpoint.path is None
-        if fault.kind == "code":
-            assert fault.code is not None  # noqa: S101  Fault refuses to be made without
-            return _refuse(Refusal(fault.code, fault.message, fault.status), graphql=graphql, headers=headers)
-        if fault.kind == "suspend" and visit.name == "user_state":
-            return Response(200, b'{"userState":"suspended"}', headers)
-        if fault.kind in _CODE_OF:
-            return _refuse(Refusal(_CODE_OF[fault.kind]), graphql=False, headers=headers)
-        if fault.kind == "rate_limited":
-            return _refuse(
-                Refusal(88), graphql=False, headers=self._used_up(headers) if fault.headers else ""
-            )
-        if fault.kind == "stale_query":
-            return Response(404, b"", headers)
-        if fault.kind == "garbage":
-            return Response(200, GARBAGE, headers)
-        status = fault.status or 503
-        if fault.html:
-            page = f"<html><body><h1>{status} Service Unavailable</h1></body></html>".encode()
-            return Response(status, page, content_type="text/html")
-        return _refuse(Refusal(131, status=status), graphql=False, headers=headers)
 
-    def _used_up(self, headers: str) -> str:
-        """Headers of a window with nothing left."""
-        if "x-rate-limit-limit" not in headers:
-            reset = math.ceil(self.now() + WINDOW / self._settings.time_scale)
-            return headers + Window(DEFAULT_LIMIT, 0, reset, allowed=False).headers
-        before, _, rest_of_it = headers.partition("x-rate-limit-remaining: ")
-        return f"{before}x-rate-limit-remaining: 0\r\n{rest_of_it.partition(chr(10))[2]}"
-
-
-_CODE_OF: Final = {"lock": 326, "suspend": 64, "expire": 32}
-
-
-def _ending(fault: Fault) -> Literal["close", "reset"]:
-    return "reset" if fault.kind == "reset" else "close"
+def _instead(fault: Fault, name: str, *, graphql: bool) -> Response:
+    """What a fault answers."""
+    if fault.code is not None:
+        return _refuse(Refusal(fault.code, fault.message, fault.status), graphql=graphql)
+    if fault.kind == "suspend" and name == "user_state":
+        return Response(200, b'{"userState":"suspended"}')
+    if fault.kind in _ON_BEHALF_OF_AN_ACCOUNT:
+        return _refuse(Refusal(_ON_BEHALF_OF_AN_ACCOUNT[fault.kind]))
+    if fault.kind == "stale_query":
+        return Response(404)
+    if fault.kind == "garbage":
+        return Response(200, GARBAGE)
+    if fault.kind == "rate_limited":
+        return _refuse(Refusal(88))
+    status = fault.status or 503
+    if fault.html:
+        page = f"<html><body><h1>{status} Service Unavailable</h1></body></html>"
+        return Response(status, page.encode(), content_type=_HTML)
+    return _refuse(Refusal(131, status=status))
 
 
 def _set_ct0(account: SimulatedAccount) -> str:
     return f"Set-Cookie: ct0={account.ct0}; Domain=.x.com; Path=/; Secure\r\n"
 
 
-def _refuse(refused: Refusal, *, graphql: bool, headers: str = "") -> Response:
+def _refuse(refused: Refusal, headers: str = "", *, graphql: bool = False) -> Response:
     status, body = refusal(refused.code, graphql=graphql, message=refused.message, status=refused.status)
     return Response(status, msgspec.json.encode(body), headers)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from twikit_pool.errors import ConfigError
-from twikit_pool.simulator.faults import Fault
 from twikit_pool.simulator.http import Response
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def answer(application: Application, request: Request) -> Response:
 def _do(application: Application, method: str, what: str, request: Request) -> Any:
     state = application.state
     if method == "POST" and what == "faults":
-        application.faults.add(msgspec.json.decode(request.body, type=Fault))
+        application.add_fault(msgspec.json.decode(request.body, type=dict[str, Any]))
         return {"faults": application.faults.all}
     if method == "DELETE" and what == "faults":
         application.faults.clear(request.parameter("account"), request.parameter("endpoint"))

@@ -32,6 +32,11 @@ KINDS: Final[dict[str, When | None]] = {
 }
 """Every kind of fault, and when it strikes unless told otherwise; None where that makes no difference."""
 
+ANSWERS: Final = frozenset(
+    {"lock", "suspend", "expire", "code", "server_error", "rate_limited", "stale_query", "garbage"}
+)
+"""Faults that put another answer in place of the real one; all others are about how it travels."""
+
 STANDING: Final = frozenset({"lock", "suspend", "expire"})
 """Faults of the account itself: while they last, the home page shows them too."""
 
@@ -127,17 +132,30 @@ class Faults:
         """Those that can still strike."""
         return list(self._faults)
 
-    def strike(self, account: str | None, endpoint: str) -> list[Fault]:
-        """Those that strike this call; each is counted."""
-        if not self._faults:
-            return []
-        struck = [fault for fault in self._faults if self._strikes(fault, account, endpoint)]
+    def travelling(self, account: str | None, endpoint: str) -> list[Fault]:
+        """All that strike this call on its way; each is counted."""
+        struck = [
+            fault
+            for fault in self._faults
+            if fault.kind not in ANSWERS and self._strikes(fault, account, endpoint)
+        ]
         for fault in struck:
-            if fault.times is not None:
-                fault.times -= 1
-                if not fault.times:
-                    self._faults.remove(fault)
+            self._count(fault)
         return struck
+
+    def answering(self, account: str | None, endpoint: str) -> Fault | None:
+        """The oldest one that answers this call; only that one is counted."""
+        for fault in self._faults:
+            if fault.kind in ANSWERS and self._strikes(fault, account, endpoint):
+                self._count(fault)
+                return fault
+        return None
+
+    def _count(self, fault: Fault) -> None:
+        if fault.times is not None:
+            fault.times -= 1
+            if not fault.times:
+                self._faults.remove(fault)
 
     def _strikes(self, fault: Fault, account: str | None, endpoint: str) -> bool:
         if fault.account not in (None, account):

@@ -9,8 +9,7 @@ from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.errors import AccountNotFound, ConfigError
 from twikit_pool.simulator.application import Application
 from twikit_pool.simulator.connection import Connection
-from twikit_pool.simulator.faults import Fault
-from twikit_pool.simulator.settings import Settings
+from twikit_pool.simulator.settings import read_settings
 from twikit_pool.simulator.transport import SimulatorTransport
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ class Simulator:
     """
 
     def __init__(self, *, port: int = 0, clock: Clock = SYSTEM_CLOCK, **settings: Any) -> None:
-        try:
-            self.settings = Settings(**settings)
-        except TypeError as error:
-            known = ", ".join(Settings.__struct_fields__)
-            raise ConfigError(f"the simulator has no such setting ({error}); there are {known}") from error
+        self.settings = read_settings(settings)
         self._application = Application(self.settings, clock)
         self._wanted_port = port
         self._server: asyncio.Server | None = None
@@ -106,12 +101,9 @@ class Simulator:
         """From now on this goes wrong; see `Fault` for the fields.
 
         Raises:
-            ConfigError: no such kind or field, or a value out of range.
+            ConfigError: no such kind, field, account or operation, or a value out of range.
         """
-        try:
-            self._application.faults.add(Fault(kind=kind, **fields))
-        except TypeError as error:
-            raise ConfigError(f"the fault {kind!r} has no such field: {error}") from error
+        self._application.add_fault({"kind": kind, **fields})
 
     def clear_faults(self, account: str | None = None, endpoint: str | None = None) -> None:
         """Nothing goes wrong any more, for this account or endpoint, or at all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -54,3 +54,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             value = getattr(self, name)
             if isinstance(value, (int, float)) and name != "seed" and value < least.get(name, 0):
                 raise ConfigError(f"{name} must be at least {least.get(name, 0)}, not {value}")
+
+
+def read_settings(given: dict[str, Any]) -> Settings:
+    """Settings from keyword arguments.
+
+    Raises:
+        ConfigError: one is unknown, of the wrong type or out of range.
+    """
+    try:
+        return msgspec.convert(given, Settings)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Settings.__struct_fields__)
+        raise ConfigError(f"the simulator cannot be set up so: {error}; its settings are {known}") from error

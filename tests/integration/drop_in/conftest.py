@@ -77,11 +77,15 @@ class Home:
 
 
 @asynccontextmanager
-async def _simulated(config: ConnectionPoolConfig | None = None, **settings: Any) -> AsyncIterator[Home]:
+async def _simulated(
+    config: ConnectionPoolConfig | None = None, *, keep: set[str] | None = None, **settings: Any
+) -> AsyncIterator[Home]:
     async with Simulator(**settings) as x:
         home = Home(x)
         accounts = MemoryAccounts(
-            Account(id=each.id, credentials=Credentials(cookies=each.cookies)) for each in x.accounts
+            Account(id=each.id, credentials=Credentials(cookies=each.cookies))
+            for each in x.accounts
+            if keep is None or each.id in keep
         )
         backend = TwikitBackend(transport=lambda account: Watched(home, account.id))
         async with TwikitSessionManager(accounts, backend=backend) as sessions:
@@ -96,7 +100,8 @@ Simulated = Callable[..., AbstractAsyncContextManager[Home]]
 
 @pytest.fixture
 def simulated() -> Simulated:
-    """`async with simulated(accounts=2, …) as home`: the simulator's settings, or a pool's `config`."""
+    """`async with simulated(accounts=2, …) as home`: the simulator's settings, the pool's `config`, and
+    the accounts that the pool is to `keep` of the simulator's."""
     return _simulated
 
 
@@ -106,10 +111,17 @@ async def home() -> AsyncIterator[Home]:
         yield home
 
 
+@asynccontextmanager
+async def _plain_of(x: Simulator, number: int) -> AsyncIterator[PlainClient]:
+    client = PlainClient(transport=x.transport())
+    client.set_cookies(dict(x.accounts[number].cookies))
+    try:
+        yield client
+    finally:
+        await client.http.aclose()
+
+
 @pytest.fixture
-async def plain(home: Home) -> AsyncIterator[PlainClient]:
-    """twikit's own client as the first account of the same simulator."""
-    client = PlainClient(transport=home.x.transport())
-    client.set_cookies(dict(home.x.accounts[0].cookies))
-    yield client
-    await client.http.aclose()
+def plain_of() -> Callable[[Simulator, int], AbstractAsyncContextManager[PlainClient]]:
+    """`async with plain_of(x, 0) as client`: twikit's own client as the first account."""
+    return _plain_of

@@ -80,6 +80,16 @@ async def test_an_upload_and_its_post_are_one_accounts(home: Any) -> None:
     assert home.senders("metadata/create.json")[-1] == uploader
 
 
+async def test_a_large_upload_sends_its_segments_as_one_account(home: Any) -> None:
+    """twikit sends the segments in tasks of their own, all at once."""
+    film = bytes(9 * 1024 * 1024)
+    media = await home.client().upload_media(film, True, 0.05, "video/mp4", "tweet_video")
+    senders = home.senders("media/upload.json")
+    assert len(senders) >= 5  # INIT, two segments, FINALIZE, STATUS until it is processed
+    tweet = await home.client().create_tweet("large", media_ids=[media])
+    assert {tweet.user.screen_name} == set(senders)
+
+
 async def test_a_poll_and_its_post_are_one_accounts(home: Any) -> None:
     client = home.client()
     card = await client.create_poll(["yes", "no"], 60)

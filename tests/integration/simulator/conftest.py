@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import twikit
+from twikit.client.client import Client as TwikitClient
 
 from twikit_pool.simulator import Simulator
 
 
-class Client(twikit.Client):
+class Client(TwikitClient):
     """twikit's client with the transport it is given: its own `proxy` setter would discard it."""
 
     @property
-    def proxy(self) -> None:
-        return None
+    def proxy(self) -> str:
+        return ""
 
     @proxy.setter
-    def proxy(self, url: str | None) -> None:
+    def proxy(self, url: str) -> None:
         pass
 
 
@@ -37,7 +37,8 @@ class HandClock:
         return datetime.fromtimestamp(self.at, UTC)
 
 
-Connect = Callable[..., Client]
+Connect = Callable[..., Any]
+"""Any, since twikit's own annotations are narrower than what it returns."""
 
 
 @pytest.fixture

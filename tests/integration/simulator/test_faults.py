@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -22,9 +23,14 @@ from twikit.errors import (
 from twikit_pool.errors import ConfigError
 from twikit_pool.simulator import Simulator
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.integration.simulator.conftest import Connect
+
 
 @pytest.fixture
-async def client(x, connect):
+async def client(x: Simulator, connect: Connect) -> Any:
     """The first account, its handshake behind it."""
     client = connect(x)
     client.http.timeout = httpx.Timeout(2.0)
@@ -67,7 +73,7 @@ CODES = {
 
 
 @pytest.mark.parametrize("code", CODES)
-async def test_every_code_in_its_shape(x, client, code):
+async def test_every_code_in_its_shape(x: Simulator, client: Any, code: int) -> None:
     x.fault("code", code=code, endpoint="CreateTweet", times=1)
     with pytest.raises(CODES[code]):
         await client.create_tweet("hello")
@@ -76,7 +82,7 @@ async def test_every_code_in_its_shape(x, client, code):
 
 
 @pytest.mark.parametrize("code", [88, 32, 344, 187, 226, 131])
-async def test_a_code_inside_an_http_200(x, client, code):
+async def test_a_code_inside_an_http_200(x: Simulator, client: Any, code: int) -> None:
     x.fault("code", code=code, status=200)
     answer = await client.favorite_tweet("1")
     assert answer.status_code == 200
@@ -88,14 +94,14 @@ async def test_a_code_inside_an_http_200(x, client, code):
         await client.create_tweet("hello")
 
 
-async def test_a_code_on_v11_and_with_words_of_ones_own(x, client):
+async def test_a_code_on_v11_and_with_words_of_ones_own(x: Simulator, client: Any) -> None:
     x.fault("code", code=161, message="Not today.", endpoint="friendships/create")
     with pytest.raises(Forbidden, match=r'"code":161,"message":"Not today\."'):
         await client.follow_user(x.accounts[1].user_id)
     assert x.world.by_handle["sim_001"].id not in x.world.by_handle["sim_002"].followers
 
 
-async def test_lock_suspend_expire(x, client):
+async def test_lock_suspend_expire(x: Simulator, client: Any) -> None:
     for kind, error in (("lock", AccountLocked), ("suspend", AccountSuspended), ("expire", Unauthorized)):
         x.fault(kind, account="sim_001", times=1)
         with pytest.raises(error):
@@ -103,12 +109,12 @@ async def test_lock_suspend_expire(x, client):
     await client.create_tweet("hello")
 
 
-async def test_rate_limited_with_and_without_headers(x, client):
+async def test_rate_limited_with_and_without_headers(x: Simulator, client: Any) -> None:
     x.fault("rate_limited", times=1)
     with pytest.raises(TooManyRequests) as refused:
         await client.create_tweet("hello")
-    assert refused.value.rate_limit_reset > time.time()
-    assert refused.value.headers["x-rate-limit-remaining"] == "0"
+    assert (refused.value.rate_limit_reset or 0) > time.time()
+    assert (refused.value.headers or {})["x-rate-limit-remaining"] == "0"
     x.fault("rate_limited", headers=False, times=1)
     with pytest.raises(TooManyRequests) as refused:
         await client.create_tweet("hello")
@@ -116,7 +122,7 @@ async def test_rate_limited_with_and_without_headers(x, client):
     assert x.calls.count("user_state") == 2
 
 
-async def test_rate_limited_in_the_middle_of_a_window(connect):
+async def test_rate_limited_in_the_middle_of_a_window(connect: Connect) -> None:
     async with Simulator(accounts=1) as x:
         client = connect(x)
         await client.search_tweet("python", "Latest")
@@ -125,10 +131,12 @@ async def test_rate_limited_in_the_middle_of_a_window(connect):
         with pytest.raises(TooManyRequests) as refused:
             await client.search_tweet("python", "Latest")
         assert refused.value.rate_limit_reset == reset
-        assert refused.value.headers["x-rate-limit-remaining"] == "0"
+        assert (refused.value.headers or {})["x-rate-limit-remaining"] == "0"
 
 
-async def test_user_state_tells_a_suspension_from_a_limit_and_may_fail_itself(x, client):
+async def test_user_state_tells_a_suspension_from_a_limit_and_may_fail_itself(
+    x: Simulator, client: Any
+) -> None:
     x.fault("rate_limited", endpoint="CreateTweet")
     x.fault("rate_limited", endpoint="user_state", times=1)
     with pytest.raises(TooManyRequests):
@@ -140,7 +148,7 @@ async def test_user_state_tells_a_suspension_from_a_limit_and_may_fail_itself(x,
 
 
 @pytest.mark.parametrize("html", [False, True])
-async def test_server_errors(x, client, html):
+async def test_server_errors(x: Simulator, client: Any, html: bool) -> None:
     x.fault("server_error", status=502, html=html, times=1)
     with pytest.raises(ServerError, match="502") as failed:
         await client.create_tweet("hello")
@@ -148,7 +156,7 @@ async def test_server_errors(x, client, html):
     assert x.writes == []
 
 
-async def test_a_stale_query_id_fails_for_everybody(x, client, connect):
+async def test_a_stale_query_id_fails_for_everybody(x: Simulator, client: Any, connect: Connect) -> None:
     x.fault("stale_query", endpoint="SearchTimeline")
     for one in (client, connect(x, 1)):
         with pytest.raises(NotFound):
@@ -156,7 +164,7 @@ async def test_a_stale_query_id_fails_for_everybody(x, client, connect):
         await one.get_user_by_screen_name("sim_001")
 
 
-async def test_slow(x, client):
+async def test_slow(x: Simulator, client: Any) -> None:
     for when in ("before", "after"):
         x.fault("slow", seconds=0.2, times=1, when=when)
         begun = time.monotonic()
@@ -164,7 +172,7 @@ async def test_slow(x, client):
         assert time.monotonic() - begun >= 0.2
 
 
-async def test_slow_before_and_after_differ_in_when_the_write_happens(x, client):
+async def test_slow_before_and_after_differ_in_when_the_write_happens(x: Simulator, client: Any) -> None:
     for when, done in (("before", 0), ("after", 1)):
         x.fault("slow", seconds=0.3, times=1, when=when)
         sending = asyncio.create_task(client.create_tweet(f"slow {when}"))
@@ -173,7 +181,7 @@ async def test_slow_before_and_after_differ_in_when_the_write_happens(x, client)
         await sending
 
 
-async def test_drip(x, client):
+async def test_drip(x: Simulator, client: Any) -> None:
     x.fault("drip", seconds=0.001, endpoint="FavoriteTweet", times=1)
     tweet = await client.create_tweet("hello")
     begun = time.monotonic()
@@ -190,7 +198,9 @@ async def test_drip(x, client):
         ("close", httpx.RemoteProtocolError, "without sending a response"),
     ],
 )
-async def test_lost_answers(x, client, kind, error, words, when):
+async def test_lost_answers(
+    x: Simulator, client: Any, kind: str, error: type[Exception], words: str | None, when: str
+) -> None:
     client.http.timeout = httpx.Timeout(0.3)
     x.fault(kind, when=when, endpoint="CreateTweet", times=1)
     with pytest.raises(error, match=words):
@@ -202,16 +212,16 @@ async def test_lost_answers(x, client, kind, error, words, when):
     assert len(found) == len(x.writes)
 
 
-async def test_truncate(x, client):
+async def test_truncate(x: Simulator, client: Any) -> None:
     x.fault("truncate", endpoint="CreateTweet", times=1)
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete|without sending complete"):
+    with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         await client.create_tweet("Half an answer")
     assert len(x.writes) == 1
     await client.create_tweet("A whole one")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_garbage(x, client, when):
+async def test_garbage(x: Simulator, client: Any, when: str) -> None:
     x.fault("garbage", endpoint="CreateTweet", times=1, when=when)
     with pytest.raises((TypeError, AttributeError, KeyError)):
         await client.create_tweet("What?")
@@ -219,14 +229,14 @@ async def test_garbage(x, client, when):
 
 
 @pytest.mark.parametrize("kind", ["server_error", "rate_limited"])
-async def test_a_wrong_answer_after_the_write(x, client, kind):
+async def test_a_wrong_answer_after_the_write(x: Simulator, client: Any, kind: str) -> None:
     x.fault(kind, endpoint="CreateTweet", when="after", times=1)
     with pytest.raises((ServerError, TooManyRequests)):
         await client.create_tweet("Done all the same")
     assert [w.key for w in x.writes] == ["Done all the same"]
 
 
-async def test_users_with_an_empty_legacy(x, client):
+async def test_users_with_an_empty_legacy(x: Simulator, client: Any) -> None:
     x.fault("empty_legacy")
     seen = []
 
@@ -248,19 +258,21 @@ async def test_users_with_an_empty_legacy(x, client):
     assert all(author["user_results"]["result"]["legacy"]["screen_name"] for author in authors)
 
 
-def entries(body):
+def entries(body: dict[str, Any]) -> list[dict[str, Any]]:
     timeline = body["data"]["search_by_raw_query"]["search_timeline"]["timeline"]
     return [e for e in timeline["instructions"][0]["entries"] if e["entryId"].startswith("tweet-")]
 
 
-async def test_connection_close(x, client):
+async def test_connection_close(x: Simulator, client: Any) -> None:
     x.fault("connection_close")
     for n in range(5):
         await client.create_tweet(f"hello {n}")
     assert client._response_headers["connection"] == "close"
 
 
-async def test_a_fault_for_one_account_leaves_the_others_alone(x, client, connect):
+async def test_a_fault_for_one_account_leaves_the_others_alone(
+    x: Simulator, client: Any, connect: Connect
+) -> None:
     x.fault("lock", account="sim_002")
     await client.create_tweet("hello")
     other = connect(x, 1)
@@ -268,7 +280,17 @@ async def test_a_fault_for_one_account_leaves_the_others_alone(x, client, connec
         await other.create_tweet("hello")
 
 
-async def test_clearing_some(x, client):
+async def test_a_fault_is_not_used_up_by_what_it_does_not_strike(x: Simulator, connect: Connect) -> None:
+    x.fault("code", code=226, times=1)
+    client = connect(x)
+    _ = await client.client_transaction.init(client.http, {})
+    async with httpx.AsyncClient(transport=x.transport()) as stranger:
+        assert (await stranger.get("https://api.x.com/1.1/account/settings.json")).status_code == 401
+    with pytest.raises(CouldNotTweet, match="226"):
+        await client.create_tweet("the handshake and the stranger took nothing of it")
+
+
+async def test_clearing_some(x: Simulator, client: Any) -> None:
     x.fault("code", code=226, endpoint="CreateTweet")
     x.fault("code", code=131, endpoint="SearchTimeline")
     x.clear_faults(endpoint="CreateTweet")
@@ -277,7 +299,7 @@ async def test_clearing_some(x, client):
         await client.search_tweet("python", "Latest")
 
 
-async def test_probability_is_drawn_from_the_seed(connect):
+async def test_probability_is_drawn_from_the_seed(connect: Connect) -> None:
     async def run(seed: int) -> list[bool]:
         async with Simulator(accounts=1, seed=seed, limits=False) as x:
             client, failed = connect(x), []
@@ -310,14 +332,19 @@ async def test_probability_is_drawn_from_the_seed(connect):
         {"kind": "lock", "probability": 1.5},
         {"kind": "code", "code": 32, "status": 100},
         {"kind": "lock", "acount": "sim_001"},
+        {"kind": "lock", "account": "sim_999"},
+        {"kind": "lock", "endpoint": "createTweet"},
+        {"kind": "code", "code": "226"},
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_refused(x, fields):
+async def test_a_fault_that_makes_no_sense_is_refused(x: Simulator, fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         x.fault(**fields)
 
 
-async def test_a_call_that_breaks_the_simulator_is_told_and_logged(x, client, caplog):
+async def test_a_call_that_breaks_the_simulator_is_told_and_logged(
+    x: Simulator, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ServerError, match="The simulator failed"):
         await client.gql.gql_post(
             "https://x.com/i/api/graphql/q/CreateTweet", {"tweet_text": "a", "media": 5}
@@ -326,6 +353,6 @@ async def test_a_call_that_breaks_the_simulator_is_told_and_logged(x, client, ca
     await client.create_tweet("hello")
 
 
-async def test_what_is_not_simulated_says_so(x, client):
+async def test_what_is_not_simulated_says_so(x: Simulator, client: Any) -> None:
     with pytest.raises(NotFound, match="no operation AudioSpaceById"):
         await client.gql.audio_space_by_id("1")

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from twikit.errors import BadRequest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-async def everything(page, key):
+    from tests.integration.simulator.conftest import Connect
+    from twikit_pool.simulator import Simulator
+    from twikit_pool.simulator.world import Tweet
+
+
+async def everything(page: Any, key: Callable[[Any], str]) -> list[str]:
     seen = []
     while page:
         seen += [key(one) for one in page]
@@ -14,17 +23,19 @@ async def everything(page, key):
     return seen
 
 
-async def by_id(page):
+async def by_id(page: Any) -> list[str]:
     return await everything(page, lambda one: one.id)
 
 
 @pytest.fixture
-async def posts(x):
+async def posts(x: Simulator) -> list[Tweet]:
     author = x.world.by_handle["sim_001"]
     return [x.world.post(author, f"page {n}", 1_800_000_000.0 + n) for n in range(53)]
 
 
-async def test_every_timeline_pages_without_gap_or_repeat(x, connect, posts):
+async def test_every_timeline_pages_without_gap_or_repeat(
+    x: Simulator, connect: Connect, posts: list[Tweet]
+) -> None:
     client, me = connect(x), x.accounts[0].user_id
     wanted = [str(tweet.id) for tweet in reversed(posts)]
     for tweet in posts:
@@ -40,7 +51,7 @@ async def test_every_timeline_pages_without_gap_or_repeat(x, connect, posts):
     assert len(home) == len(set(home)) > len(wanted)
 
 
-async def test_replies_page(x, connect):
+async def test_replies_page(x: Simulator, connect: Connect) -> None:
     client, author = connect(x), x.world.by_handle["sim_001"]
     root = x.world.post(author, "root", 1.8e9)
     replies = [x.world.post(author, f"reply {n}", 1.8e9, reply_to=root) for n in range(45)]
@@ -48,7 +59,7 @@ async def test_replies_page(x, connect):
     assert await by_id(found.replies) == [str(tweet.id) for tweet in replies]
 
 
-async def test_people_page(x, connect):
+async def test_people_page(x: Simulator, connect: Connect) -> None:
     client, me = connect(x), x.world.by_handle["sim_001"]
     for user in list(x.world.users.values()):
         x.world.follow(user, me, 1.8e9)
@@ -59,7 +70,7 @@ async def test_people_page(x, connect):
     assert ids == wanted
 
 
-async def test_media_page(x, connect):
+async def test_media_page(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     made = []
     for n in range(5):
@@ -69,7 +80,7 @@ async def test_media_page(x, connect):
     assert await by_id(await client.search_tweet("picture", "Media", 2)) == made
 
 
-async def test_lists_and_notifications_page(x, connect):
+async def test_lists_and_notifications_page(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     lists = [(await client.create_list(f"List {n}")).id for n in range(5)][::-1]
     assert await by_id(await client.get_lists(2)) == lists
@@ -82,7 +93,9 @@ async def test_lists_and_notifications_page(x, connect):
     assert await everything(everyone, lambda one: one.tweet.id) == tweets
 
 
-async def test_what_comes_in_between_moves_nothing(x, connect, posts):
+async def test_what_comes_in_between_moves_nothing(
+    x: Simulator, connect: Connect, posts: list[Tweet]
+) -> None:
     client, author = connect(x), x.world.by_handle["sim_001"]
     wanted = [str(tweet.id) for tweet in reversed(posts)]
     page, seen = await client.search_tweet("page from:sim_001", "Latest", 10), []
@@ -95,7 +108,7 @@ async def test_what_comes_in_between_moves_nothing(x, connect, posts):
     assert seen == wanted
 
 
-async def test_back_to_what_is_newer(x, connect, posts):
+async def test_back_to_what_is_newer(x: Simulator, connect: Connect, posts: list[Tweet]) -> None:
     client = connect(x)
     first = await client.search_tweet("page from:sim_001", "Latest", 10)
     second = await first.next()
@@ -103,7 +116,9 @@ async def test_back_to_what_is_newer(x, connect, posts):
     assert len(await first.previous()) == 0
 
 
-async def test_a_cursor_that_is_none_or_of_another_timeline_is_refused(x, connect, posts):
+async def test_a_cursor_that_is_none_or_of_another_timeline_is_refused(
+    x: Simulator, connect: Connect, posts: list[Tweet]
+) -> None:
     client = connect(x)
     other = (await client.get_user_tweets(x.accounts[0].user_id, "Tweets", 5)).next_cursor
     for wrong in ("nonsense", "!!!", other, "c2VhcmNo"):

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from twikit.errors import BadRequest, Forbidden, TwitterException, UserNotFound
 
 from twikit_pool.simulator import Simulator
 
+if TYPE_CHECKING:
+    from tests.integration.simulator.conftest import Connect
+    from twikit_pool.simulator.world import User
 
-def seeded(x):
+
+def seeded(x: Simulator) -> User:
     """A user who is no account."""
     return next(u for u in x.world.users.values() if not u.handle.startswith("sim_"))
 
 
-async def test_a_user_by_handle_and_by_id(x, connect):
+async def test_a_user_by_handle_and_by_id(x: Simulator, connect: Connect) -> None:
     client, someone = connect(x), seeded(x)
     user = await client.get_user_by_screen_name(someone.handle.upper())
     assert (user.id, user.name, user.screen_name) == (str(someone.id), someone.name, someone.handle)
@@ -25,7 +31,7 @@ async def test_a_user_by_handle_and_by_id(x, connect):
     assert (await client.get_user_by_id(user.id)).screen_name == someone.handle
 
 
-async def test_nobody(x, connect):
+async def test_nobody(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     with pytest.raises(UserNotFound):
         await client.get_user_by_screen_name("nobody_at_all")
@@ -34,7 +40,7 @@ async def test_nobody(x, connect):
     assert len(await client.get_user_tweets("5", "Tweets")) == 0
 
 
-async def test_follow_and_unfollow(x, connect):
+async def test_follow_and_unfollow(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     me, them = x.accounts[0].user_id, x.accounts[1].user_id
     before = (await client.user()).following_count
@@ -53,14 +59,14 @@ async def test_follow_and_unfollow(x, connect):
     assert [w.endpoint for w in x.writes] == ["friendships/create", "friendships/destroy"]
 
 
-async def test_verified_followers(x, connect):
+async def test_verified_followers(x: Simulator, connect: Connect) -> None:
     someone = max(x.world.users.values(), key=lambda u: len(u.followers))
     verified = {str(i) for i in someone.followers if x.world.users[i].verified}
     found = await connect(x).get_user_verified_followers(str(someone.id), 100)
     assert {u.id for u in found} == verified != set()
 
 
-async def test_block_and_mute(x, connect):
+async def test_block_and_mute(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     me, them = x.accounts[0].user_id, x.accounts[1].user_id
     await other.follow_user(me)
@@ -81,7 +87,7 @@ async def test_block_and_mute(x, connect):
     assert len(x.writes) == 5
 
 
-async def test_like_shows_wherever_it_should(x, connect):
+async def test_like_shows_wherever_it_should(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     tweet = await client.create_tweet("Like me")
     await other.favorite_tweet(tweet.id)
@@ -97,7 +103,7 @@ async def test_like_shows_wherever_it_should(x, connect):
     assert [w.endpoint for w in x.writes] == ["CreateTweet", "FavoriteTweet", "UnfavoriteTweet"]
 
 
-async def test_bookmarks(x, connect):
+async def test_bookmarks(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     tweets = [await client.create_tweet(f"Keep {n}") for n in range(3)]
     for tweet in tweets:
@@ -111,14 +117,14 @@ async def test_bookmarks(x, connect):
     assert (await client.get_tweet_by_id(tweets[0].id)).bookmark_count == 0
 
 
-async def test_tweets_by_ids(x, connect):
+async def test_tweets_by_ids(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     first, second = [await client.create_tweet(t) for t in ("one", "two")]
     found = await client.get_tweets_by_ids([second.id, "12", first.id])
     assert [t and t.text for t in found] == ["two", None, "one"]
 
 
-async def test_replies_tab(x, connect):
+async def test_replies_tab(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     root = await other.create_tweet("Ask me anything")
     await client.create_tweet("What is your favourite colour?", reply_to=root.id)
@@ -129,7 +135,7 @@ async def test_replies_tab(x, connect):
     assert [t.id for t in found[0].replies] == [root.id]
 
 
-async def test_search_people(x, connect):
+async def test_search_people(x: Simulator, connect: Connect) -> None:
     someone = seeded(x)
     found = await connect(x).search_user(someone.handle)
     assert [u.id for u in found] == [str(someone.id)]
@@ -153,7 +159,7 @@ async def test_search_people(x, connect):
         ("yellow since:nonsense", set()),
     ],
 )
-async def test_search_operators(x, connect, query, found):
+async def test_search_operators(x: Simulator, connect: Connect, query: str, found: set[str]) -> None:
     client = connect(x)
     await client.create_tweet("yellow submarine")
     await client.create_tweet("Yellow taxi #city")
@@ -161,7 +167,7 @@ async def test_search_operators(x, connect, query, found):
     assert {t.text for t in await client.search_tweet(query, "Latest")} == found
 
 
-async def test_the_seeded_world_has_something_to_find(x, connect):
+async def test_the_seeded_world_has_something_to_find(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     for topic in ("python", "climate", "football", "music"):
         assert len(await client.search_tweet(topic, "Latest")) > 3
@@ -171,7 +177,7 @@ async def test_the_seeded_world_has_something_to_find(x, connect):
     assert trends[0].tweets_count.endswith(" posts")
 
 
-async def test_profile_and_log_out(x, connect):
+async def test_profile_and_log_out(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     changed = await client.update_profile(name="New Name", description="About me", url="https://example.com")
     assert (changed.name, changed.description) == ("New Name", "About me")
@@ -182,7 +188,7 @@ async def test_profile_and_log_out(x, connect):
     assert not await client.is_logged_in()
 
 
-async def test_notifications(x, connect):
+async def test_notifications(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     tweet = await client.create_tweet("Notify me")
     await other.follow_user(x.accounts[0].user_id)
@@ -203,7 +209,7 @@ async def test_notifications(x, connect):
     assert len(await other.get_notifications("All")) == 0
 
 
-async def test_lists(x, connect):
+async def test_lists(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     me, them = x.accounts[0].user_id, x.accounts[1].user_id
     made = await client.create_list("Friends", "People I like", is_private=True)
@@ -235,7 +241,7 @@ async def test_lists(x, connect):
     assert len(await client.get_lists()) == 0
 
 
-async def test_direct_messages(x, connect):
+async def test_direct_messages(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     me, them = x.accounts[0].user_id, x.accounts[1].user_id
     first = await client.send_dm(them, "Hello there")
@@ -256,7 +262,7 @@ async def test_direct_messages(x, connect):
     ]
 
 
-async def test_messages_page(x, connect):
+async def test_messages_page(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     them = x.accounts[1].user_id
     for n in range(45):
@@ -268,7 +274,7 @@ async def test_messages_page(x, connect):
     assert seen == [f"message {n}" for n in reversed(range(45))]
 
 
-async def test_inbox_pages(connect):
+async def test_inbox_pages(connect: Connect) -> None:
     async with Simulator(accounts=30, limits=False) as x:
         client = connect(x)
         for account in x.accounts[1:]:
@@ -280,7 +286,7 @@ async def test_inbox_pages(connect):
         assert seen == [account.user_id for account in reversed(x.accounts[1:])]
 
 
-async def test_closed_doors(x, connect):
+async def test_closed_doors(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     closed = next(u for u in x.world.users.values() if not u.open_to_messages)
     x.world.unfollow(closed, x.world.by_handle["sim_001"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 import twikit
@@ -8,11 +9,14 @@ from twikit.errors import CouldNotTweet, DuplicateTweet, InvalidMedia, TweetNotA
 
 from twikit_pool.simulator import Simulator
 
+if TYPE_CHECKING:
+    from tests.integration.simulator.conftest import Connect, HandClock
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(2000)
 
 
-async def test_a_post_comes_back_as_it_was_made(x, connect):
+async def test_a_post_comes_back_as_it_was_made(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     tweet = await client.create_tweet("Good morning #python @sim_002")
     assert tweet.text == "Good morning #python @sim_002"
@@ -26,7 +30,7 @@ async def test_a_post_comes_back_as_it_was_made(x, connect):
     assert [(w.account, w.endpoint, w.key) for w in x.writes] == [("sim_001", "CreateTweet", tweet.text)]
 
 
-async def test_a_post_shows_up_everywhere(x, connect):
+async def test_a_post_shows_up_everywhere(x: Simulator, connect: Connect) -> None:
     client, follower, stranger = connect(x), connect(x, 1), connect(x, 2)
     me = x.accounts[0].user_id
     await follower.follow_user(me)
@@ -42,13 +46,13 @@ async def test_a_post_shows_up_everywhere(x, connect):
     assert (await client.get_user_by_id(me)).statuses_count == 1
 
 
-async def test_ids_rise(x, connect):
+async def test_ids_rise(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     ids = [int((await client.create_tweet(f"number {n}")).id) for n in range(5)]
     assert ids == sorted(set(ids))
 
 
-async def test_links_are_shortened_and_signs_escaped_as_x_does(x, connect):
+async def test_links_are_shortened_and_signs_escaped_as_x_does(x: Simulator, connect: Connect) -> None:
     tweet = await connect(x).create_tweet("1 < 2 & see https://example.com/page?a=1")
     assert tweet.text.startswith("1 &lt; 2 &amp; see https://t.co/")
     assert [url["expanded_url"] for url in tweet.urls] == ["https://example.com/page?a=1"]
@@ -56,7 +60,7 @@ async def test_links_are_shortened_and_signs_escaped_as_x_does(x, connect):
     assert tweet.text[start:end] == tweet.urls[0]["url"]
 
 
-async def test_replies_nest(x, connect):
+async def test_replies_nest(x: Simulator, connect: Connect) -> None:
     client, other, third = connect(x), connect(x, 1), connect(x, 2)
     root = await client.create_tweet("Root")
     reply = await other.create_tweet("First reply", reply_to=root.id)
@@ -73,7 +77,7 @@ async def test_replies_nest(x, connect):
     assert [t.id for t in (await client.get_tweet_by_id(nested.id)).reply_to] == [root.id, reply.id]
 
 
-async def test_quotes_point(x, connect):
+async def test_quotes_point(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     root = await client.create_tweet("Quote me")
     url = f"https://x.com/sim_001/status/{root.id}"
@@ -88,7 +92,7 @@ async def test_quotes_point(x, connect):
     assert (await client.get_tweet_by_id(root.id)).quote_count == 1
 
 
-async def test_retweets_count_and_come_back(x, connect):
+async def test_retweets_count_and_come_back(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     root = await client.create_tweet("Pass it on")
     assert (await other.retweet(root.id)).status_code == 200
@@ -101,7 +105,7 @@ async def test_retweets_count_and_come_back(x, connect):
     assert len(await client.get_user_tweets(x.accounts[1].user_id, "Tweets")) == 0
 
 
-async def test_deleting_takes_every_trace_away(x, connect):
+async def test_deleting_takes_every_trace_away(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     root = await client.create_tweet("Gone soon")
     reply = await other.create_tweet("a reply", reply_to=root.id)
@@ -118,13 +122,13 @@ async def test_deleting_takes_every_trace_away(x, connect):
     assert again.id != root.id
 
 
-async def test_only_the_author_deletes(x, connect):
+async def test_only_the_author_deletes(x: Simulator, connect: Connect) -> None:
     root = await connect(x).create_tweet("Mine")
     await connect(x, 1).delete_tweet(root.id)
     assert (await connect(x).get_tweet_by_id(root.id)).text == "Mine"
 
 
-async def test_a_duplicate_is_refused(x, connect):
+async def test_a_duplicate_is_refused(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     root = await client.create_tweet("Twice")
     with pytest.raises(DuplicateTweet):
@@ -147,7 +151,7 @@ async def test_a_duplicate_is_refused(x, connect):
         ("👍🏽" * 141, False),
     ],
 )
-async def test_length_is_weighted(x, connect, text, fits):
+async def test_length_is_weighted(x: Simulator, connect: Connect, text: str, fits: bool) -> None:
     client = connect(x)
     if fits:
         assert (await client.create_tweet(text)).id
@@ -156,7 +160,7 @@ async def test_length_is_weighted(x, connect, text, fits):
             await client.create_tweet(text)
 
 
-async def test_a_long_post(x, connect):
+async def test_a_long_post(x: Simulator, connect: Connect) -> None:
     client, text = connect(x), "word " * 200
     tweet = await client.create_tweet(text, is_note_tweet=True)
     assert tweet.full_text == text
@@ -164,17 +168,17 @@ async def test_a_long_post(x, connect):
     assert x.writes[0].endpoint == "CreateNoteTweet"
 
 
-async def test_nothing_at_all_is_refused(x, connect):
+async def test_nothing_at_all_is_refused(x: Simulator, connect: Connect) -> None:
     with pytest.raises(CouldNotTweet, match="170"):
         await connect(x).create_tweet("")
 
 
-async def test_an_answer_to_nothing_is_refused(x, connect):
+async def test_an_answer_to_nothing_is_refused(x: Simulator, connect: Connect) -> None:
     with pytest.raises(CouldNotTweet, match="144"):
         await connect(x).create_tweet("hello", reply_to="123")
 
 
-async def test_a_photo(x, connect):
+async def test_a_photo(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     media_id = await client.upload_media(PNG, media_type="image/png")
     assert (await client.create_media_metadata(media_id, alt_text="A dot")).status_code == 200
@@ -187,7 +191,7 @@ async def test_a_photo(x, connect):
     assert (await client.user()).media_count == 1
 
 
-async def test_a_video_takes_its_time(x, connect):
+async def test_a_video_takes_its_time(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     media_id = await client.upload_media(MP4, media_type="video/mp4", media_category="tweet_video")
     state = await client.check_media_status(media_id)
@@ -210,7 +214,9 @@ async def test_a_video_takes_its_time(x, connect):
     assert (await client.create_tweet("Round", media_ids=[gif])).media[0].type == "animated_gif"
 
 
-async def test_an_upload_in_several_segments(x, connect, monkeypatch):
+async def test_an_upload_in_several_segments(
+    x: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = connect(x)
     media_id = await client.upload_media(
         MP4[:16] + bytes(9 * 1024 * 1024), media_type="video/mp4", is_long_video=True
@@ -220,7 +226,7 @@ async def test_an_upload_in_several_segments(x, connect, monkeypatch):
     assert state["size"] == 16 + 9 * 1024 * 1024
 
 
-async def test_media_of_others_or_none_are_refused(x, connect):
+async def test_media_of_others_or_none_are_refused(x: Simulator, connect: Connect) -> None:
     media_id = await connect(x).upload_media(PNG, media_type="image/png")
     for client, wrong in ((connect(x, 1), media_id), (connect(x), "123")):
         with pytest.raises(InvalidMedia):
@@ -228,7 +234,7 @@ async def test_media_of_others_or_none_are_refused(x, connect):
     assert [w.endpoint for w in x.writes] == ["media/upload"]
 
 
-async def test_a_poll(x, connect):
+async def test_a_poll(x: Simulator, connect: Connect) -> None:
     client, other = connect(x), connect(x, 1)
     uri = await client.create_poll(["Tea", "Coffee"], 60)
     tweet = await client.create_tweet("Which?", poll_uri=uri)
@@ -243,7 +249,7 @@ async def test_a_poll(x, connect):
     assert seen.poll.selected_choice is None
 
 
-async def test_scheduled_posts(connect, clock):
+async def test_scheduled_posts(connect: Connect, clock: HandClock) -> None:
     async with Simulator(clock=clock) as x:
         client = connect(x)
         first = await client.create_scheduled_tweet(1_800_000_100, "Later")

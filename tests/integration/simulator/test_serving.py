@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,10 +17,13 @@ import pytest
 from twikit_pool.errors import AccountNotFound, ConfigError
 from twikit_pool.simulator import Simulator, SimulatorProcess, SimulatorTransport
 
+if TYPE_CHECKING:
+    from tests.integration.simulator.conftest import Connect, HandClock
+
 pytest_plugins = ["pytester"]
 
 
-def head(x, body: bytes = b"", *more: str, path: str = "/i/api/graphql/q/FavoriteTweet") -> bytes:
+def head(x: Simulator, body: bytes = b"", *more: str, path: str = "/i/api/graphql/q/FavoriteTweet") -> bytes:
     account = x.accounts[0]
     lines = [
         f"POST {path} HTTP/1.1",
@@ -32,7 +36,7 @@ def head(x, body: bytes = b"", *more: str, path: str = "/i/api/graphql/q/Favorit
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def talk(x, *pieces: bytes, answers: int = 1) -> list[bytes]:
+async def talk(x: Simulator, *pieces: bytes, answers: int = 1) -> list[bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", x.port)
     for piece in pieces:
         writer.write(piece)
@@ -51,7 +55,7 @@ async def talk(x, *pieces: bytes, answers: int = 1) -> list[bytes]:
 LIKED = b'HTTP/1.1 200 OK|{"data":{"favorite_tweet":"Done"}}'
 
 
-async def test_bodies_counted_and_chunked_in_any_pieces(x):
+async def test_bodies_counted_and_chunked_in_any_pieces(x: Simulator) -> None:
     tweets = [str(tweet.id) for tweet in list(x.world.newest(x.world.words.all))[:3]]
     bodies = [b'{"variables":{"tweet_id":"%s"}}' % tweet.encode() for tweet in tweets]
     counted = head(x, bodies[0], f"Content-Length: {len(bodies[0])}")
@@ -62,7 +66,7 @@ async def test_bodies_counted_and_chunked_in_any_pieces(x):
     assert [w.key for w in x.writes] == tweets[:2]
 
 
-async def test_pipelined_requests_are_answered_in_order(x):
+async def test_pipelined_requests_are_answered_in_order(x: Simulator) -> None:
     tweets = [str(tweet.id) for tweet in list(x.world.newest(x.world.words.all))[:20]]
     wire = b""
     for tweet in tweets:
@@ -83,7 +87,7 @@ async def test_pipelined_requests_are_answered_in_order(x):
         b"GET / HTTP/1.1\r\nA: " + b"a" * 70_000,
     ],
 )
-async def test_what_is_no_http_is_turned_away(x, wire):
+async def test_what_is_no_http_is_turned_away(x: Simulator, wire: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", x.port)
     writer.write(wire)
     assert (await reader.read()).startswith(b"HTTP/1.1 400 Bad Request")
@@ -91,14 +95,14 @@ async def test_what_is_no_http_is_turned_away(x, wire):
     await writer.wait_closed()
 
 
-async def test_bad_json_is_a_400(x):
+async def test_bad_json_is_a_400(x: Simulator) -> None:
     answer = await talk(x, head(x, b"{oops", "Content-Length: 5"))
     assert answer[0].startswith(b"HTTP/1.1 400 Bad Request|")
     answer = await talk(x, head(x, b'{"variables":{}}', "Content-Length: 16"))
     assert b"tweet_id is missing" in answer[0]
 
 
-async def test_a_client_that_leaves_does_not_stop_its_call(x):
+async def test_a_client_that_leaves_does_not_stop_its_call(x: Simulator) -> None:
     x.fault("slow", seconds=0.1)
     tweet = next(x.world.newest(x.world.words.all))
     body = b'{"variables":{"tweet_id":"%d"}}' % tweet.id
@@ -113,7 +117,7 @@ async def test_a_client_that_leaves_does_not_stop_its_call(x):
     assert len(x.writes) == 1
 
 
-async def test_the_same_seed_and_calls_give_the_same_answers(connect, clock):
+async def test_the_same_seed_and_calls_give_the_same_answers(connect: Connect, clock: HandClock) -> None:
     async def run(seed: int) -> list[bytes]:
         seen: list[bytes] = []
         async with Simulator(accounts=2, seed=seed, clock=clock) as x:
@@ -135,7 +139,7 @@ async def test_the_same_seed_and_calls_give_the_same_answers(connect, clock):
     assert await run(2) != first
 
 
-async def test_latency_is_lognormal_and_seeded(connect):
+async def test_latency_is_lognormal_and_seeded(connect: Connect) -> None:
     async def run() -> list[float]:
         async with Simulator(accounts=1, latency=0.02, latency_sigma=0.8, limits=False) as x:
             client, took = connect(x), []
@@ -151,7 +155,7 @@ async def test_latency_is_lognormal_and_seeded(connect):
     assert took[-1] > 2 * took[0]
 
 
-async def test_stopping_lets_go_of_everything():
+async def test_stopping_lets_go_of_everything() -> None:
     async with Simulator(accounts=1) as x:
         x.fault("hang")
         x.fault("slow", seconds=30)
@@ -166,7 +170,7 @@ async def test_stopping_lets_go_of_everything():
             await client.get("https://x.com/")
 
 
-async def test_a_simulator_that_does_not_run_says_so():
+async def test_a_simulator_that_does_not_run_says_so() -> None:
     with pytest.raises(ConfigError, match="async with"):
         _ = Simulator().port
     with pytest.raises(ConfigError, match="no simulator's address"):
@@ -178,7 +182,7 @@ async def test_a_simulator_that_does_not_run_says_so():
 # ---------------------------------------------------------------- the control API
 
 
-async def test_control_over_http(x, connect):
+async def test_control_over_http(x: Simulator, connect: Connect) -> None:
     client = connect(x)
     await client.create_tweet("hello")
     async with httpx.AsyncClient(base_url=f"{x.url}/__simulator__") as control:
@@ -211,7 +215,7 @@ async def test_control_over_http(x, connect):
         assert (await control.post("/rotate?account=nobody")).status_code == 404
 
 
-async def test_control_is_only_for_the_loopback(x):
+async def test_control_is_only_for_the_loopback(x: Simulator) -> None:
     async with httpx.AsyncClient(transport=x.transport()) as client:
         answer = await client.get("https://evil.example/__simulator__/accounts")
     assert answer.status_code == 404
@@ -221,7 +225,7 @@ async def test_control_is_only_for_the_loopback(x):
 # ---------------------------------------------------------------- a process of its own
 
 
-async def test_a_simulator_of_its_own_process(connect):
+async def test_a_simulator_of_its_own_process(connect: Connect) -> None:
     with SimulatorProcess(accounts=2, seed=5, limits=False) as x:
         client = connect(x, 1)
         tweet = await client.create_tweet("hello")
@@ -240,7 +244,7 @@ async def test_a_simulator_of_its_own_process(connect):
         os.kill(pid, 0)
 
 
-async def test_a_killed_process_is_gone(connect):
+async def test_a_killed_process_is_gone(connect: Connect) -> None:
     with SimulatorProcess(accounts=1) as x:
         client = connect(x)
         await client.user_id()
@@ -249,7 +253,7 @@ async def test_a_killed_process_is_gone(connect):
             await client.create_tweet("hello")
 
 
-def test_the_process_ends_with_its_parent():
+def test_the_process_ends_with_its_parent() -> None:
     script = """
         import os, sys
         from twikit_pool.simulator import SimulatorProcess
@@ -272,7 +276,7 @@ def test_the_process_ends_with_its_parent():
         pytest.fail("the simulator outlived its parent")
 
 
-def test_a_process_with_a_wrong_setting_is_refused_at_once():
+def test_a_process_with_a_wrong_setting_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="acounts"):
         SimulatorProcess(acounts=1)
 
@@ -280,10 +284,11 @@ def test_a_process_with_a_wrong_setting_is_refused_at_once():
 # ---------------------------------------------------------------- the command
 
 
-def test_the_command_serves_until_it_is_told_to_stop(tmp_path):
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     start = [sys.executable, "-c", "from twikit_pool.cli import main; main()", "simulate"]
     chosen = ["--accounts", "2", "--port", "0", "--cookies-dir", str(tmp_path / "cookies")]
     process = subprocess.Popen([*start, *chosen], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     first = process.stdout.readline()
     url = "http://" + first.split("http://")[1].strip()
     accounts = httpx.get(f"{url}/__simulator__/accounts").json()["accounts"]
@@ -302,7 +307,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path):
 # ---------------------------------------------------------------- pytest
 
 
-def test_the_plugin_imports_nothing_until_it_is_used():
+def test_the_plugin_imports_nothing_until_it_is_used() -> None:
     script = """
         import sys
         import pytest
@@ -312,13 +317,13 @@ def test_the_plugin_imports_nothing_until_it_is_used():
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
 
 
-def test_the_fixture_gives_a_simulator_per_test(pytester):
+def test_the_fixture_gives_a_simulator_per_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import asyncio
 
-        def test_it(x_simulator):
-            async def run():
+        def test_it(x_simulator) -> None:
+            async def run() -> None:
                 async with x_simulator(accounts=1) as x:
                     assert x.accounts[0].id == "sim_001"
             asyncio.run(run())

@@ -29,6 +29,13 @@ def test_what_is_made_may_be_an_object() -> None:
     assert makers.account_for(naming(Client.favorite_tweet), ("20",), {}) is None
 
 
+def test_nothing_made_is_nobodys() -> None:
+    makers = Makers()
+    makers.remember(None, "a")
+    makers.remember("1", "b")
+    assert makers.account_for(POST, ("text", None), {"poll_uri": None}) is None
+
+
 def test_what_two_accounts_made_is_not_posted_together() -> None:
     makers = Makers()
     makers.remember("1", "a")

@@ -14,9 +14,13 @@ from twikit_pool.simulator.endpoints import (
     searching,
     timelines,
 )
-from twikit_pool.simulator.registry import find
+from twikit_pool.simulator.registry import GRAPHQL, REST, find
+
+NAMES = frozenset(GRAPHQL) | {endpoint.name for endpoint in REST.values()}
+"""Every operation, as faults, limits and counts name it."""
 
 __all__ = [
+    "NAMES",
     "account",
     "detail",
     "engagement",

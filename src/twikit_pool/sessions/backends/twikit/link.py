@@ -1,5 +1,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# twikit leaves type arguments out of its signatures.
+# pyright: reportPrivateUsage=false
+# twikit leaves type arguments out of its signatures, and httpx copies a jar it is given in the public way.
 """The real twikit client, with our wire under it.
 
 twikit's own constructor replaces the transport it was given: it ends with `self.proxy = proxy`, whose
@@ -24,8 +25,34 @@ from twikit_pool.sessions.responses import RawResponse, endpoint_of_request, rea
 from twikit_pool.sessions.transport import TIMEOUT, Transport, direct, quiet_http_logs
 
 
+class Jar(httpx.Cookies):
+    """A cookie jar that looks at answers that set a cookie, and at no other.
+
+    httpx runs the whole cookie machinery on every answer, a twentieth of a call's CPU.
+    """
+
+    changed = False
+    """Whether X has set cookies since this was last set to False."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take in an answer's cookies."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
+            self.changed = True
+
+
 class XClient(Client):
     """`twikit.Client` with the HTTP settings it is given; everything else about it is twikit's own."""
+
+    def __init__(self, language: str, http: dict[str, Any]) -> None:
+        super().__init__(language, **http)
+        self.jar = Jar()
+        self.adopt(self.http)
+
+    def adopt(self, http: httpx.AsyncClient) -> None:
+        """Send and receive through this HTTP client from now on, with the cookies as they are."""
+        http._cookies = self.jar
+        self.http = http
 
     @property
     def proxy(self) -> str | None:
@@ -38,7 +65,7 @@ class XClient(Client):
 
     async def _send(self, method: str, url: str, **kwargs: Any) -> httpx.Response:
         response = await super()._send(method, url, **kwargs)
-        if "set-cookie" in response.headers:
+        if self.jar.changed:
             # X rotates ct0 for .x.com alone; twikit would go on sending the old one as the csrf header.
             for cookie in response.cookies.jar:
                 if cookie.name == "ct0" and cookie.value:
@@ -49,15 +76,7 @@ class XClient(Client):
 class TwikitLink:
     """A twikit client of one account, and the eye on its wire."""
 
-    __slots__ = (
-        "_account",
-        "_transport",
-        "client",
-        "cookies_changed",
-        "on_request",
-        "on_response",
-        "unfinished",
-    )
+    __slots__ = ("_account", "_transport", "client", "on_request", "on_response", "unfinished")
 
     def __init__(self, account: Account, transport: Transport, language: str) -> None:
         self._account = account
@@ -65,9 +84,17 @@ class TwikitLink:
         self.unfinished = 0
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
-        self.client = XClient(language, **self._http_settings())
+        self.client = XClient(language, self._http_settings())
         self.client.set_cookies(dict(account.credentials.cookies))
-        self.cookies_changed = False
+
+    @property
+    def cookies_changed(self) -> bool:
+        """Whether X has set cookies since this was last set to False."""
+        return self.client.jar.changed
+
+    @cookies_changed.setter
+    def cookies_changed(self, changed: bool) -> None:
+        self.client.jar.changed = changed
 
     def _http_settings(self) -> dict[str, Any]:
         return {
@@ -84,8 +111,6 @@ class TwikitLink:
     async def _end(self, response: httpx.Response) -> None:
         await response.aread()
         self.unfinished -= 1
-        if "set-cookie" in response.headers:
-            self.cookies_changed = True
         if self.on_response is not None:
             self.on_response(read_response(response))
 
@@ -104,7 +129,7 @@ class TwikitLink:
     async def renew(self) -> None:
         """Put a fresh HTTP client with the same cookies in place and close the old one."""
         old = self.client.http
-        self.client.http = httpx.AsyncClient(cookies=old.cookies, **self._http_settings())
+        self.client.adopt(httpx.AsyncClient(**self._http_settings()))
         self.unfinished = 0
         await old.aclose()
 
