@@ -2,11 +2,20 @@
 
 A secret travels wrapped: its repr, str and format show nothing, so it cannot reach a log line, a
 traceback with locals or an f-string by accident. Only `reveal()` gives it back.
+
+Inside a client library secrets are plain strings in local variables, and error trackers collect the
+locals of every frame of a traceback. So an exception that comes out of one loses its frames.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn, final
+import traceback
+from typing import Final, NoReturn, TypeVar, final
+
+E = TypeVar("E", bound=BaseException)
+
+FRAMES_KEPT: Final = 4
+"""How many of the innermost frames a stripped exception still names."""
 
 MASK = "•••"
 
@@ -51,3 +60,26 @@ class Cookies(dict[str, str]):
         return f"Cookies({', '.join(sorted(self))})" if self else "Cookies()"
 
     __str__ = __repr__
+
+
+def without_frames(error: E) -> E:
+    """The same exception without the frames that it, and all it came from, passed through.
+
+    Where it was raised is kept as a note: file, line and function, no variables.
+    """
+    innermost = traceback.extract_tb(error.__traceback__)[-FRAMES_KEPT:]
+    if innermost:
+        error.add_note(
+            "raised in " + " < ".join(f"{f.name} ({f.filename}:{f.lineno})" for f in reversed(innermost))
+        )
+    passed: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in passed:
+            continue
+        passed.add(id(each))
+        each.__traceback__ = None
+        pending += [each.__cause__, each.__context__]
+        pending += getattr(each, "exceptions", ())  # an exception group's
+    return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from twikit_pool.accounts.model import Account, Standing
     from twikit_pool.redaction import Cookies
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class AccountSource(Protocol):
     """Accounts to use, and the place where what changes about them is kept."""
 
-    async def accounts(self) -> Sequence[Account]:
+    def accounts(self) -> Awaitable[Sequence[Account]]:
         """Every account, in any state, ordered by id."""
         ...
 
-    async def account(self, account_id: str) -> Account:
+    def account(self, account_id: str) -> Awaitable[Account]:
         """One account, as it is kept now.
 
         Raises:
@@ -26,7 +26,7 @@ class AccountSource(Protocol):
         """
         ...
 
-    async def save_cookies(self, account_id: str, cookies: Cookies) -> None:
+    def save_cookies(self, account_id: str, cookies: Cookies) -> Awaitable[None]:
         """Keep rotated cookies, all or nothing.
 
         Raises:
@@ -34,7 +34,7 @@ class AccountSource(Protocol):
         """
         ...
 
-    async def set_standing(self, account_id: str, standing: Standing) -> None:
+    def set_standing(self, account_id: str, standing: Standing) -> Awaitable[None]:
         """Keep an account's new state.
 
         Raises:
@@ -42,6 +42,6 @@ class AccountSource(Protocol):
         """
         ...
 
-    async def aclose(self) -> None:
+    def aclose(self) -> Awaitable[None]:
         """Let go of files and connections. Calling it twice is harmless."""
         ...

@@ -11,10 +11,13 @@ an account is seen by nobody outside a lease.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
@@ -37,6 +40,7 @@ from twikit_pool.errors import (
     NoAccountAvailable,
     NotThroughPool,
 )
+from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.sessions.actions import ACTIONS, LONG_POSTS
@@ -51,6 +55,9 @@ _ENDPOINTS: Final = {kind.twikit: kind.endpoint for kind in ACTIONS.values()}
 
 _READS: Final = frozenset(kind.endpoint for kind in ACTIONS.values() if not kind.writes)
 """Endpoints that change nothing though they may be asked by POST."""
+
+_OF_FILES: Final = re.compile(r"(^|\.)twimg\.com$|^ton\.(twitter|x)\.com$")
+"""Hosts of pictures, films and attachments, not of the API."""
 
 _ACCOUNTS_OWN: Final = "(the account's own)"
 """Stands in a header until a lease says whose call it is."""
@@ -203,6 +210,8 @@ class PooledClient(Client):
         """Send as this client's account, or as one that is chosen now and kept for the rest of the turn."""
         turn = self._turn()
         parts = urlsplit(url)
+        if _OF_FILES.search(parts.netloc):
+            return await self._fetch(send)
         endpoint = endpoint_of(parts.netloc.encode(), parts.path.encode())
         if self.account is None and turn.needs not in (None, endpoint):
             await self._choose_account(turn.needs)
@@ -211,24 +220,12 @@ class PooledClient(Client):
         answers: list[T] = []
 
         async def use(real: Any) -> T:
-            if not isinstance(real, Client):
-                raise NotThroughPool(
-                    "PooledClient works over twikit sessions; this pool's backend is another"
-                )
-            answers.append(await send(real))
+            answers.append(await send(_twikits(real)))
             return answers[-1]
 
-        request = self._request_for(endpoint)
         try:
-            async with self.pool.acquire(request) as lease:
-                self.account = lease.account_id
+            async with self._lease(endpoint) as lease:
                 answer = await lease.call(turn.name, use, endpoint=endpoint)
-        except AcquireTimeout as late:
-            refusal = out_of_calls(self.pool, request, late)
-            if refusal is None:
-                raise
-            self._note_headers(refusal.headers)
-            raise refusal from late
         except CallFailed as failure:
             turn.failure = failure
             cause, failure.__cause__ = failure.__cause__, None
@@ -242,21 +239,40 @@ class PooledClient(Client):
         self._note_headers(response_of(answer).headers)
         return answer
 
-    def _request_for(self, endpoint: str | None) -> ConnectionRequest:
+    async def _fetch(self, send: Callable[[Client], Awaitable[T]]) -> T:
+        """Send to a host of files under a lease. Its answer is not judged: it says nothing of the account."""
+        async with self._lease(None) as lease, asyncio.timeout(self.pool.config.call_timeout):
+            return await send(_twikits(lease.client))
+
+    @asynccontextmanager
+    async def _lease(self, endpoint: str | None) -> AsyncIterator[Lease]:
+        """A lease for one request; from then on this client is that account's."""
         long = endpoint == "CreateNoteTweet" and self.account is None
-        return ConnectionRequest(
+        request = ConnectionRequest(
             account_id=self.account,
             endpoint=endpoint,
             capabilities=frozenset({LONG_POSTS}) if long else frozenset(),
             priority=self.priority,
             timeout=self.timeout,
         )
+        try:
+            lease = await self.pool.acquire(request)
+        except AcquireTimeout as late:
+            refusal = out_of_calls(self.pool, request, late)
+            if refusal is None:
+                raise
+            self._note_headers(refusal.headers)
+            raise refusal from late
+        try:
+            self.account = lease.account_id
+            yield lease
+        finally:
+            lease.release()
 
     async def _choose_account(self, endpoint: str | None) -> None:
         """Make this client that of an account whose window for the endpoint is open."""
-        async with self.pool.acquire(self._request_for(endpoint)) as lease:
-            self.account = lease.account_id
-        self._user_id = self._remembered.user_ids.get(self.account)
+        async with self._lease(endpoint) as lease:
+            self._user_id = self._remembered.user_ids.get(lease.account_id)
 
     def _turn(self) -> Turn:
         turn = CURRENT.get()
@@ -337,6 +353,12 @@ class PooledClient(Client):
             if name in _REFUSED_ATTRIBUTES:
                 raise NotThroughPool(f"{name}: {_REFUSED_ATTRIBUTES[name]}")
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _twikits(client: Any) -> Client:
+    if not isinstance(client, Client):
+        raise NotThroughPool("PooledClient needs twikit's sessions, and the backend of this pool is another")
+    return client
 
 
 def _filled_in(headers: Headers, real: Client) -> Headers:

@@ -81,6 +81,6 @@ def out_of_calls(
         for each in pool.connections()
         if each.could_serve(request) and each.may_recover(now)
     ]
-    if not waits:
+    if not waits or min(waits) <= 0:
         return None
     return OutOfCalls(str(late), int(now.timestamp() + min(waits)) + 1)

@@ -23,16 +23,22 @@ class Link(Protocol):
         client: the library's own client, for whatever the named actions lack.
         unfinished: requests that began and did not end with a whole response. Above zero and with
             nothing running, the link is dirty: it must be renewed before the next use.
-        cookies_changed: whether X has set cookies since this was last set to False.
         on_request: told the endpoint of each request just before it leaves.
         on_response: told each raw response, before the library interprets it.
     """
 
     client: Any
     unfinished: int
-    cookies_changed: bool
     on_request: Callable[[str], None] | None
     on_response: Callable[[RawResponse], None] | None
+
+    @property
+    def cookies_changed(self) -> bool:
+        """Whether X has set cookies since this was last set to False."""
+        ...
+
+    @cookies_changed.setter
+    def cookies_changed(self, changed: bool) -> None: ...
 
     async def perform(self, action: Action, files: Sequence[Media]) -> Any:
         """Carry an action out and return its record; raises whatever the library raises."""

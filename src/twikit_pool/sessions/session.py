@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from twikit_pool.accounts.model import Account
 from twikit_pool.clock import Clock
 from twikit_pool.errors import AccountError, PoolClosed, StoreError
-from twikit_pool.redaction import Cookies
+from twikit_pool.redaction import Cookies, without_frames
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.media import Media
@@ -177,7 +177,7 @@ class TwikitSession:
             async with asyncio.timeout(timeout):
                 result = await perform()
         except Exception as raised:  # noqa: BLE001 - a boundary: twikit raises anything, and judge() reads it
-            error = raised
+            error = without_frames(raised)  # they hold cookies in their locals
         finally:
             self._attempt = None
         return judge(error, attempt.responses, sent=attempt.sent), result, error

@@ -259,7 +259,11 @@ class World:
             quoted.changed()
 
     def like(self, who: User, tweet: Tweet, at: float) -> None:
-        """Raises: Refusal: the user likes it already (139)."""
+        """Like a post.
+
+        Raises:
+            Refusal: the user likes it already (139).
+        """
         if who.id in tweet.likes:
             raise Refusal(139)
         tweet.likes[who.id] = who.likes[tweet.id] = self.next()

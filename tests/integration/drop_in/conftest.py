@@ -34,7 +34,8 @@ class PlainClient(Client):
 
 
 class Watched(httpx.AsyncBaseTransport):
-    """One account's way to the simulator. Some operations are answered from `canned`, by path's end."""
+    """One account's way to the simulator. What `canned` has for a path's end is the answer: JSON, bytes or
+    a status."""
 
     def __init__(self, home: Home, account_id: str) -> None:
         self._home = home
@@ -48,6 +49,8 @@ class Watched(httpx.AsyncBaseTransport):
             self._home.unleased.append(str(request.url.path))
         for ending, answer in self._home.canned.items():
             if request.url.path.endswith(ending):
+                if isinstance(answer, int):
+                    return httpx.Response(answer)
                 content = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
                 return httpx.Response(200, content=content)
         return await self._inner.handle_async_request(request)

@@ -7,9 +7,12 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from twikit import errors
 
+from twikit_pool.accounts import AccountState
 from twikit_pool.drop_in import PooledClient
 from twikit_pool.errors import AccountNotFound, InvalidParameters
 from twikit_pool.pool import ConnectionPriority, ConnectionRequest
@@ -175,6 +178,22 @@ async def test_raw_requests_go_through_the_pool_too(home: Any) -> None:
     assert found["data"]["user"]["result"]["rest_id"] == home.x.accounts[0].user_id
     again, _ = await client.get(str(response.request.url), headers=client._base_headers)
     assert "screen_name" in again
+
+
+async def test_files_are_fetched_under_a_lease_and_judge_no_account(home: Any, tmp_path: Path) -> None:
+    client = home.client()
+    media = await client.upload_media(PNG)
+    tweet = await client.create_tweet("a picture", media_ids=[media])
+    (picture,) = tweet.media
+    home.canned[urlsplit(picture.media_url).path] = b"the picture"
+    await picture.download(str(tmp_path / "picture"))
+    assert (tmp_path / "picture").read_bytes() == b"the picture"
+    assert home.sent[-1][0] == tweet.user.screen_name
+    home.canned[urlsplit(picture.media_url).path] = 401  # as for a file that is gone
+    await picture.download(str(tmp_path / "gone"))
+    with pytest.raises(errors.Unauthorized):
+        await client.get(picture.media_url)
+    assert all(each.account.standing.state is AccountState.ACTIVE for each in home.pool.connections())
 
 
 async def test_many_calls_of_one_client_at_once(home: Any) -> None:

@@ -86,6 +86,15 @@ async def test_a_429_that_waiting_does_not_cure_is_twikits_own_exception(simulat
         assert len(home.senders("/SearchTimeline")) == 1
 
 
+async def test_a_method_that_first_asks_who_it_is_says_so_too(simulated: Any) -> None:
+    async with simulated(SHORT, accounts=1, overrides={"dm/new2": 1}) as home:
+        client, someone = home.client(), str(max(home.x.world.users))
+        await client.send_dm(someone, "one")
+        with pytest.raises(OutOfCalls):
+            await client.send_dm(someone, "two")
+        assert len(home.senders("/dm/new2.json")) == 1
+
+
 async def test_a_busy_pool_is_an_acquire_timeout_and_no_rate_limit(simulated: Any) -> None:
     async with simulated(SHORT, accounts=1) as home, home.pool.acquire(ConnectionRequest()):
         with pytest.raises(AcquireTimeout) as late:
@@ -210,6 +219,15 @@ async def test_a_method_of_several_requests_starts_over_on_another_account(home:
     assert first != second
     assert message._client.account == second
     assert message.sender_id == next(a.user_id for a in home.x.accounts if a.id == second)
+
+
+async def test_it_starts_over_on_an_account_that_has_the_call_which_failed(home: Any) -> None:
+    """Not on the one used last, which the method's first request would choose."""
+    home.x.fault("rate_limited", endpoint="Following", times=1)
+    await home.client().get_latest_friends(screen_name=home.x.accounts[0].handle)
+    first, second = home.senders("/Following")
+    assert first != second
+    assert home.senders("/UserByScreenName") == [first, second]
 
 
 async def test_what_was_written_is_not_written_again_when_a_later_request_fails(home: Any) -> None:

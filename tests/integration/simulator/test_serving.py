@@ -289,19 +289,19 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     chosen = ["--accounts", "2", "--port", "0", "--cookies-dir", str(tmp_path / "cookies")]
     process = subprocess.Popen([*start, *chosen], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    first = process.stdout.readline()
-    url = "http://" + first.split("http://")[1].strip()
+    told = "".join(process.stdout.readline() for _ in range(4))
+    url = "http://" + told.splitlines()[0].split("http://")[1]
     accounts = httpx.get(f"{url}/__simulator__/accounts").json()["accounts"]
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert "SimulatorTransport" in rest
+    assert "SimulatorTransport" in told
     assert "Stopped after 0 calls" in rest
     files = sorted((tmp_path / "cookies").iterdir())
     assert [file.name for file in files] == ["sim_001.json", "sim_002.json"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert accounts[0]["cookies"]["auth_token"] in files[0].read_text()
-    assert accounts[0]["cookies"]["auth_token"] not in first + rest
+    assert accounts[0]["cookies"]["auth_token"] not in told + rest
 
 
 # ---------------------------------------------------------------- pytest
