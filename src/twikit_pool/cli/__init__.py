@@ -14,9 +14,10 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
-from twikit_pool.errors import TwikitPoolError
+from twikit_pool.errors import ConfigError, TwikitPoolError
 
 FAILED: Final = 1
+USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 app = App(
@@ -37,7 +38,7 @@ def main() -> None:
         code = app(result_action="return_value")
     except TwikitPoolError as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(FAILED)
+        sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -30,7 +30,7 @@ from twikit_pool.accounts.model import Account, AccountState, Standing
 from twikit_pool.accounts.store import AccountStore
 from twikit_pool.accounts.twscrape import LINE_FORMAT
 from twikit_pool.clock import SYSTEM_CLOCK
-from twikit_pool.errors import KeyMissing
+from twikit_pool.errors import AccountNotFound, ConfigError, KeyMissing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,41 +122,53 @@ async def add(
 
 @app.command(name="import")
 async def import_(
-    path: Path,
+    first: Path,
     /,
-    *,
+    *more: Path,
     file_format: Annotated[ImportFormat | None, Parameter(name="--format")] = None,
     account_id: Annotated[str | None, Parameter(name="--id")] = None,
     line_format: str = LINE_FORMAT,
     store: StoreUrl = None,
 ) -> int:
-    """Add or update accounts from a file of another program, or a folder of cookie files.
+    """Add or update accounts from files of other programs, or folders of cookie files.
 
     What is there already and has not changed stays as it is; a bad row is reported and the rest goes on.
 
     Args:
-        path: The file or folder.
-        file_format: What it is; detected by default.
+        first: A file or folder.
+        more: Further ones.
+        file_format: What they are; detected by default.
         account_id: The account's id, for a single cookie file; by default the file's name.
         line_format: The order of twscrape's text file; `_` skips a field.
     """
-    reading = await asyncio.to_thread(
-        read_accounts,
-        path,
-        now=SYSTEM_CLOCK.now(),
-        file_format=file_format,
-        account_id=account_id,
-        line_format=line_format,
-    )
-    counts: Counter[Change] = Counter()
-    if reading.accounts:
-        async with await _open(store, first=True) as accounts:
-            counts = Counter((await accounts.merge(reading.accounts)).values())
-    for rejected in reading.rejected:
-        notices().print(f"{path}, {rejected}", highlight=False, markup=False, soft_wrap=True)
-    told = ", ".join(f"{counts[change]} {change}" for change in Change)
-    out().print(f"Read as {reading.format}: {told}, {len(reading.rejected)} rejected.", highlight=False)
-    return PROBLEM if reading.rejected else OK
+    if more and account_id is not None:
+        raise ConfigError("--id names one account: give one cookie file with it")
+    rejected = 0
+    for path in (first, *more):
+        reading = await asyncio.to_thread(
+            read_accounts,
+            path,
+            now=SYSTEM_CLOCK.now(),
+            file_format=file_format,
+            account_id=account_id,
+            line_format=line_format,
+        )
+        counts: Counter[Change] = Counter()
+        if reading.accounts:
+            async with await _open(store, first=True) as accounts:
+                counts = Counter((await accounts.merge(reading.accounts)).values())
+        for row in reading.rejected:
+            notices().print(f"{path}, {row}", highlight=False, markup=False, soft_wrap=True)
+        told = ", ".join(f"{counts[change]} {change}" for change in Change)
+        where = f"{path}: " if more else ""
+        out().print(
+            f"{where}read as {reading.format}: {told}, {len(reading.rejected)} rejected.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        rejected += len(reading.rejected)
+    return PROBLEM if rejected else OK
 
 
 @app.command(name="list")
@@ -289,14 +301,27 @@ async def export(
 
 
 @app.command
-async def check(*, store: StoreUrl = None) -> int:
-    """Say what is wrong with each account, as far as can be told without asking X."""
+async def check(
+    *,
+    live: Annotated[
+        bool, Parameter(negative="", help="Ask X about each account, with one cheap call.")
+    ] = False,
+    simulator: Annotated[
+        str | None, Parameter(help="With --live: the address of a running simulator to ask in place of X.")
+    ] = None,
+    store: StoreUrl = None,
+) -> int:
+    """Say what is wrong with each account; what X says about it becomes its state."""
     async with await _open(store) as accounts:
         readable, damaged = await accounts.readable()
-    return _report(
-        _offline_problems(readable) | {name: [reason] for name, reason in damaged.items()},
-        len(readable) + len(damaged),
-    )
+        problems = _offline_problems(readable) | {name: [reason] for name, reason in damaged.items()}
+        if live:
+            # Only here: it brings twikit along, most of a second that the other commands do without.
+            from twikit_pool.cli.live_check import live_problems
+
+            for name, found in (await live_problems(accounts, readable, simulator=simulator)).items():
+                problems[name] = [*problems.get(name, []), *found]
+    return _report(problems, len(readable) + len(damaged), "live" if live else "offline")
 
 
 # ---------------------------------------------------------------- within
@@ -308,8 +333,14 @@ async def _open(url: str | None, *, first: bool = False) -> AccountStore:
         keyring = Keyring.load()
     except KeyMissing:
         path = locations.key_file()
-        if not first or in_environment() or path.exists() or await AccountStore.keys_in_use(url):
+        needed = in_environment() or path.exists() or await AccountStore.keys_in_use(url)
+        if needed:
             raise
+        if not first:
+            raise AccountNotFound(
+                "there are no accounts yet: `twikit-pool accounts import FILE…` takes cookie files and other "
+                "programs' exports, `twikit-pool accounts add ID` a single account"
+            ) from None
         keyring = create_key_file(path)
         notices().print(
             f"Made a new encryption key in {path}. Back it up apart from the database: without it the "
@@ -336,7 +367,7 @@ def _offline_problems(accounts: Sequence[Account]) -> dict[str, list[str]]:
     return {account_id: problems for account_id, problems in found.items() if problems}
 
 
-def _report(problems: Mapping[str, Sequence[str]], total: int) -> int:
+def _report(problems: Mapping[str, Sequence[str]], total: int, shows: str) -> int:
     table = Table("id", "problem", box=None, pad_edge=False)
     for account_id in sorted(problems):
         for problem in problems[account_id]:
@@ -344,7 +375,7 @@ def _report(problems: Mapping[str, Sequence[str]], total: int) -> int:
     if problems:
         out().print(table)
     out().print(
-        f"{total - len(problems)} of {total} accounts have no problem that shows offline.", highlight=False
+        f"{total - len(problems)} of {total} accounts have no problem that shows {shows}.", highlight=False
     )
     return PROBLEM if problems else OK
 

@@ -16,10 +16,10 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -32,6 +32,7 @@ from twikit.constants import TOKEN
 from twikit_pool.accounts.private_files import replace_private
 from twikit_pool.drop_in.failures import out_of_calls
 from twikit_pool.drop_in.makers import MAKING, Makers, naming
+from twikit_pool.drop_in.refused import REFUSED_ATTRIBUTES, REFUSED_METHODS, refused
 from twikit_pool.drop_in.turns import CURRENT, Turn, take
 from twikit_pool.errors import (
     AccountNotFound,
@@ -61,24 +62,6 @@ _OF_FILES: Final = re.compile(r"(^|\.)twimg\.com$|^ton\.(twitter|x)\.com$")
 
 _ACCOUNTS_OWN: Final = "(the account's own)"
 """Stands in a header until a lease says whose call it is."""
-
-_REFUSED_ATTRIBUTES: Final[Mapping[str, str]] = {
-    "http": "a connection of the pool has its HTTP client; use `connection.client.http` within a lease",
-    "client_transaction": "each session does its own handshake, and anew when X changes its keys",
-    "spaces": "a Space outlives a lease; use a plain twikit.Client with the account's cookies for it",
-    "proxy": "each account has its own; set it on the account",
-}
-_REFUSED_METHODS: Final[Mapping[str, str]] = {
-    "login": "the pool's accounts are logged in by their cookies; leave the call out",
-    "logout": "it ends the account's cookies for everyone who uses the pool; if that is meant, use "
-    "`connection.client.logout()` within a lease",
-    "unlock": "open x.com in a browser as the account, unlock it there, then enable the account",
-    "set_cookies": "the pool's accounts bring their cookies; leave the call out, or import new ones",
-    "load_cookies": "the pool's accounts bring their cookies; leave the call out, or import the file",
-    "get_streaming_session": "a stream does not end, and a lease must; open it on a plain twikit.Client with "
-    "the account's cookies",
-}
-"""What would lead round the pool, or cannot go through it, and what to do instead."""
 
 
 class _Remembered:
@@ -245,7 +228,7 @@ class PooledClient(Client):
             return await send(_twikits(lease.client))
 
     @asynccontextmanager
-    async def _lease(self, endpoint: str | None) -> AsyncIterator[Lease]:
+    async def _lease(self, endpoint: str | None) -> AsyncGenerator[Lease, None]:
         """A lease for one request; from then on this client is that account's."""
         long = endpoint == "CreateNoteTweet" and self.account is None
         request = ConnectionRequest(
@@ -350,8 +333,8 @@ class PooledClient(Client):
                 return GQLClient(self)
             if name == "v11":
                 return V11Client(self)
-            if name in _REFUSED_ATTRIBUTES:
-                raise NotThroughPool(f"{name}: {_REFUSED_ATTRIBUTES[name]}")
+            if name in REFUSED_ATTRIBUTES:
+                raise NotThroughPool(f"{name}: {REFUSED_ATTRIBUTES[name]}")
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
@@ -397,25 +380,10 @@ def _in_turn(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
     return through_the_pool
 
 
-def _refused(method: Callable[..., Any], instead: str) -> Callable[..., Any]:
-    """A method of twikit that says what to do instead; its types stay, so that programs still check."""
-
-    def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
-        raise NotThroughPool(f"{method.__name__}(): {instead}")
-
-    async def refuse_later(*_args: Any, **_kwargs: Any) -> NoReturn:
-        refuse()
-
-    refusal = refuse_later if inspect.iscoroutinefunction(method) else refuse
-    functools.update_wrapper(refusal, method)
-    refusal.__doc__ = f"Refused: {instead}."
-    return refusal
-
-
 def _replace_methods() -> None:
     for name, theirs in vars(Client).items():
-        if name in _REFUSED_METHODS:
-            setattr(PooledClient, name, _refused(theirs, _REFUSED_METHODS[name]))
+        if name in REFUSED_METHODS:
+            setattr(PooledClient, name, refused(theirs, REFUSED_METHODS[name]))
         else:
             ours = vars(PooledClient).get(name, theirs)
             if inspect.iscoroutinefunction(ours):

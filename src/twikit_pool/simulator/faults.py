@@ -82,8 +82,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigError(f"no fault is called {self.kind!r}; there are {', '.join(KINDS)}")
-        if self.kind == "code" and self.code is None:
-            raise ConfigError("the fault 'code' needs X's code, code=226 for example")
+        if (self.kind == "code") != (self.code is not None):
+            raise ConfigError("the fault 'code', and only that one, needs X's code: code=226 for example")
         if self.kind in ("slow", "drip") and self.seconds <= 0:
             raise ConfigError(f"the fault {self.kind!r} needs seconds, more than 0")
         if self.kind == "stale_query" and (self.endpoint is None or self.account is not None):

@@ -190,7 +190,8 @@ async def test_files_are_fetched_under_a_lease_and_judge_no_account(home: Any, t
     assert (tmp_path / "picture").read_bytes() == b"the picture"
     assert home.sent[-1][0] == tweet.user.screen_name
     home.canned[urlsplit(picture.media_url).path] = 401  # as for a file that is gone
-    await picture.download(str(tmp_path / "gone"))
+    with pytest.raises(errors.NotFound):
+        await picture.download(str(tmp_path / "gone"))
     with pytest.raises(errors.Unauthorized):
         await client.get(picture.media_url)
     assert all(each.account.standing.state is AccountState.ACTIVE for each in home.pool.connections())

@@ -87,8 +87,8 @@ async def test_a_429_that_waiting_does_not_cure_is_twikits_own_exception(simulat
 
 
 async def test_a_method_that_first_asks_who_it_is_says_so_too(simulated: Any) -> None:
-    async with simulated(SHORT, accounts=1, overrides={"dm/new2": 1}) as home:
-        client, someone = home.client(), str(max(home.x.world.users))
+    async with simulated(SHORT, accounts=2, keep={"sim_001"}, overrides={"dm/new2": 1}) as home:
+        client, someone = home.client(), home.x.accounts[1].user_id
         await client.send_dm(someone, "one")
         with pytest.raises(OutOfCalls):
             await client.send_dm(someone, "two")

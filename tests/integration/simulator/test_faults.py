@@ -323,6 +323,7 @@ async def test_probability_is_drawn_from_the_seed(connect: Connect) -> None:
     [
         {"kind": "lok"},
         {"kind": "code"},
+        {"kind": "lock", "code": 226},
         {"kind": "slow"},
         {"kind": "stale_query"},
         {"kind": "stale_query", "endpoint": "CreateTweet", "account": "sim_001"},

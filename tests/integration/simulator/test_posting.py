@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -232,6 +233,44 @@ async def test_media_of_others_or_none_are_refused(x: Simulator, connect: Connec
         with pytest.raises(InvalidMedia):
             await client.create_tweet("Not mine", media_ids=[wrong])
     assert [w.endpoint for w in x.writes] == ["media/upload"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "size", "words"),
+    [("text/html", 10, "not accepted"), ("image/png", 6 * 1024 * 1024, "1 to 5242880 bytes")],
+)
+async def test_uploads_that_x_does_not_take(
+    x: Simulator, connect: Connect, media_type: str, size: int, words: str
+) -> None:
+    with pytest.raises(twikit.errors.BadRequest, match=words):
+        await connect(x).upload_media(bytes(size), media_type=media_type)
+
+
+async def test_an_upload_with_a_gap_is_refused(x: Simulator, connect: Connect) -> None:
+    client = connect(x)
+    begun, _ = await client.v11.upload_media_init("image/png", 100, None, is_long_video=False)
+    with pytest.raises(InvalidMedia):
+        await client.create_tweet("Nothing arrived", media_ids=[begun["media_id"]])
+    await client.v11.upload_media_append(False, begun["media_id"], 1, io.BytesIO(bytes(100)))
+    with pytest.raises(twikit.errors.BadRequest, match="Not all segments"):
+        await client.v11.upload_media_finelize(False, begun["media_id"])
+
+
+async def test_deleting_a_quote_takes_it_out_of_the_count(x: Simulator, connect: Connect) -> None:
+    client, other = connect(x), connect(x, 1)
+    root = await client.create_tweet("Quote me")
+    quote = await other.create_tweet("Yes", attachment_url=f"https://x.com/i/status/{root.id}")
+    await other.delete_tweet(quote.id)
+    assert (await client.get_tweet_by_id(root.id)).quote_count == 0
+
+
+async def test_polls_that_make_no_sense(x: Simulator, connect: Connect) -> None:
+    client = connect(x)
+    with pytest.raises(twikit.errors.BadRequest, match="two to four choices"):
+        await client.create_poll(["Only one"], 60)
+    uri = await client.create_poll(["Tea", "Coffee"], 60)
+    with pytest.raises(twikit.errors.BadRequest, match="no such choice"):
+        await client.vote("3", uri, "1", "poll2choice_text_only")
 
 
 async def test_a_poll(x: Simulator, connect: Connect) -> None:
