@@ -312,15 +312,15 @@ async def check(
     store: StoreUrl = None,
 ) -> int:
     """Say what is wrong with each account; what X says about it becomes its state."""
+    told: dict[str, list[str]] = {}
     async with await _open(store) as accounts:
-        readable, damaged = await accounts.readable()
-        problems = _offline_problems(readable) | {name: [reason] for name, reason in damaged.items()}
         if live:
             # Only here: it brings twikit along, most of a second that the other commands do without.
             from twikit_pool.cli.live_check import live_problems
 
-            for name, found in (await live_problems(accounts, readable, simulator=simulator)).items():
-                problems[name] = [*problems.get(name, []), *found]
+            told = await live_problems(accounts, (await accounts.readable())[0], simulator=simulator)
+        readable, damaged = await accounts.readable()
+    problems = _offline_problems(readable) | {name: [reason] for name, reason in damaged.items()} | told
     return _report(problems, len(readable) + len(damaged), "live" if live else "offline")
 
 
@@ -419,7 +419,9 @@ def _described(account: Account) -> dict[str, str]:
 
 
 def _print_json(lines: list[json_lines.Line]) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(lines), indent=2).decode() + "\n")
+    # The state always, though a line leaves out what is usual: scripts ask for it first.
+    told = [{"id": each.id, "state": each.state} | msgspec.to_builtins(each) for each in lines]
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
 
 
 def _hidden(what: str) -> str:

@@ -7,7 +7,6 @@ not once X took a write of it, or may have.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from twikit_pool.drop_in.failures import ALREADY_DONE, as_twikit
 from twikit_pool.errors import AcquireTimeout
-from twikit_pool.pool.execution import LONGEST_PAUSE, MOST_ATTEMPTS, SHORTEST_PAUSE, waiting_helps
-from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken
+from twikit_pool.pool.execution import Patience
+from twikit_pool.sessions.outcomes import CallFailed, Taken
 
 if TYPE_CHECKING:
     from twikit_pool.drop_in.client import PooledClient
@@ -79,8 +78,7 @@ async def take(
         TwikitPoolError: no connection, or the call cannot be sent.
         Exception: whatever else twikit and httpx raise.
     """
-    pool.retries.earn()
-    patience = _Patience(pool, any_account=any_account)
+    patience = Patience(pool, any_account=any_account)
     needs: str | None = None
     refusal: Exception | None = None
     while True:
@@ -103,7 +101,8 @@ async def take(
                 return result, turn
         finally:
             CURRENT.reset(token)
-        if not await patience.allows_another(turn, failure):
+        taken = turn.wrote or (turn.writing and failure.verdict.taken is not Taken.NO)
+        if not await patience.another(failure, repeatable=not taken):
             raise refusal from failure
         needs = failure.verdict.endpoint
 
@@ -126,35 +125,3 @@ def _hidden(turn: Turn, failure: CallFailed) -> Exception | None:
     hidden = as_twikit(failure, turn.headers)
     hidden.__cause__ = failure
     return hidden
-
-
-class _Patience:
-    """Whether to try again, as `TwikitConnectionPool.execute` decides it; counts the attempts."""
-
-    __slots__ = ("_any_account", "_attempts", "_failures", "_pause", "_pool")
-
-    def __init__(self, pool: TwikitConnectionPool, *, any_account: bool) -> None:
-        self._pool = pool
-        self._any_account = any_account
-        self._attempts = 0
-        self._failures = 0
-        self._pause = SHORTEST_PAUSE
-
-    async def allows_another(self, turn: Turn, failure: CallFailed) -> bool:
-        """Whether another attempt is right; waits before it where the failure passes with time."""
-        self._attempts += 1
-        failure.attempts = self._attempts
-        if turn.wrote or (turn.writing and failure.verdict.taken is not Taken.NO):
-            return False
-        if waiting_helps(failure.verdict, any_account=self._any_account):
-            return True
-        self._failures += 1
-        if (
-            failure.verdict.outcome is not Outcome.TRANSIENT
-            or self._failures >= MOST_ATTEMPTS
-            or not self._pool.retries.spend()
-        ):
-            return False
-        self._pause = min(LONGEST_PAUSE, self._pool.rng.uniform(SHORTEST_PAUSE, self._pause * 3))
-        await asyncio.sleep(self._pause)
-        return True

@@ -64,6 +64,8 @@ class ResultsFile:
         """Writes of unknown fate that were found at the start, and reported as ambiguous."""
         try:
             make_private_folder(path.parent)
+            if path.exists() and not path.is_file():
+                raise ResultsError(f"{path} is no ordinary file: give other --results")
             if not self.journal_path.exists() and path.exists() and path.stat().st_size:
                 raise ResultsError(
                     f"{path} has no journal {self.journal_path.name} beside it, so nobody knows what was "

@@ -66,6 +66,48 @@ class RetryBudget:
         return True
 
 
+class Patience:
+    """Whether one call that failed is worth another attempt; counts them and waits in between."""
+
+    __slots__ = ("_any_account", "_failures", "_pause", "_pool", "attempts")
+
+    def __init__(self, pool: TwikitConnectionPool, *, any_account: bool) -> None:
+        pool.retries.earn()
+        self._pool = pool
+        self._any_account = any_account
+        self._failures = 0
+        self._pause = SHORTEST_PAUSE
+        self.attempts = 1
+
+    async def another(self, failure: CallFailed, *, repeatable: bool) -> bool:
+        """Whether to try again now, after a wait where the failure passes with time.
+
+        Args:
+            failure: how the last attempt failed.
+            repeatable: whether X has taken nothing that a repetition would do twice.
+        """
+        failure.attempts = self.attempts
+        if not repeatable or not (self._elsewhere(failure.verdict) or await self._later(failure.verdict)):
+            return False
+        self.attempts += 1
+        return True
+
+    def _elsewhere(self, verdict: Verdict) -> bool:
+        """Whether the next attempt meets another window or another account: then it is no mere repetition."""
+        if verdict.outcome is Outcome.RATE_LIMITED:
+            return True
+        return self._any_account and verdict.bench is not None
+
+    async def _later(self, verdict: Verdict) -> bool:
+        self._failures += 1
+        passing = verdict.outcome is Outcome.TRANSIENT and self._failures < MOST_ATTEMPTS
+        if not passing or not self._pool.retries.spend():
+            return False
+        self._pause = min(LONGEST_PAUSE, self._pool.rng.uniform(SHORTEST_PAUSE, self._pause * 3))
+        await asyncio.sleep(self._pause)
+        return True
+
+
 async def execute(
     pool: TwikitConnectionPool,
     action: Action,
@@ -75,40 +117,21 @@ async def execute(
     """Carry an action out through the pool; raises as `TwikitConnectionPool.execute` says."""
     began = pool.clock.monotonic()
     files = await attachments(action)
-    pool.retries.earn()
-    attempts, failures, pause = 0, 0, SHORTEST_PAUSE
+    patience = Patience(pool, any_account=request.account_id is None)
     while True:
-        attempts += 1
         try:
             async with pool.acquire(request) as lease:
                 account_id = lease.account_id
                 result = await lease.carry_out(action, files, on_send=on_send)
         except CallFailed as failure:
-            failure.attempts = attempts
-            verdict = failure.verdict
-            if action.writes and verdict.taken is not Taken.NO:
+            repeatable = not action.writes or failure.verdict.taken is Taken.NO
+            if not await patience.another(failure, repeatable=repeatable):
                 raise
-            if waiting_helps(verdict, any_account=request.account_id is None):
-                continue
-            failures += 1
-            if (
-                verdict.outcome is not Outcome.TRANSIENT
-                or failures >= MOST_ATTEMPTS
-                or not pool.retries.spend()
-            ):
-                raise
-            pause = min(LONGEST_PAUSE, pool.rng.uniform(SHORTEST_PAUSE, pause * 3))
-            await asyncio.sleep(pause)
         else:
             seconds = pool.clock.monotonic() - began
-            return Execution(result=result, account_id=account_id, attempts=attempts, seconds=seconds)
-
-
-def waiting_helps(verdict: Verdict, *, any_account: bool) -> bool:
-    """Whether the next attempt meets another window or another account, so that it is no mere repetition."""
-    if verdict.outcome is Outcome.RATE_LIMITED:
-        return True
-    return any_account and verdict.bench is not None
+            return Execution(
+                result=result, account_id=account_id, attempts=patience.attempts, seconds=seconds
+            )
 
 
 async def pages(

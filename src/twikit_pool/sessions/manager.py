@@ -164,10 +164,10 @@ class TwikitSessionManager:
             return None
         now = self.clock.now()
         until = now + timedelta(seconds=verdict.bench_seconds) if verdict.bench_seconds else None
-        evidence = f"HTTP {verdict.status}, code {verdict.code}, {verdict.endpoint}"
+        reason = f"{verdict.reason} ({verdict.evidence})" if verdict.evidence else verdict.reason
         return await self._stand(
             session,
-            Standing(state=verdict.bench, reason=f"{verdict.reason} ({evidence})", since=now, until=until),
+            Standing(state=verdict.bench, reason=reason, since=now, until=until),
         )
 
     def went_well(self, endpoint: str) -> None:

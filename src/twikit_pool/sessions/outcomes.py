@@ -77,6 +77,16 @@ class Verdict:
     cool_seconds: float = 0.0
     renew_handshake: bool = False
 
+    @property
+    def evidence(self) -> str:
+        """What X answered, in brief: `HTTP 403, code 326, CreateTweet`; empty when it did not."""
+        told = (
+            self.status is not None and f"HTTP {self.status}",
+            self.code is not None and f"code {self.code}",
+            self.endpoint,
+        )
+        return ", ".join(part for part in told if part)
+
 
 WELL: Final = Verdict(outcome=Outcome.OK, taken=Taken.YES)
 """The verdict of every call that went well."""
@@ -97,11 +107,8 @@ class CallFailed(TwikitPoolError):
         """How many attempts were made, when the pool made them."""
 
     def __str__(self) -> str:
-        evidence = [f"HTTP {self.verdict.status}"] if self.verdict.status is not None else []
-        if self.verdict.code is not None:
-            evidence.append(f"code {self.verdict.code}")
-        shown = f" ({', '.join(evidence)})" if evidence else ""
-        return f"{self.action} as {self.account_id}: {self.verdict.outcome}{shown}: {self.verdict.reason}"
+        evidence = f" ({self.verdict.evidence})" if self.verdict.evidence else ""
+        return f"{self.action} as {self.account_id}: {self.verdict.outcome}{evidence}: {self.verdict.reason}"
 
 
 class Row(NamedTuple):

@@ -11,7 +11,8 @@ from cyclopts import App
 from twikit_pool.accounts import CookieFolder
 from twikit_pool.cli.accounts import app as accounts_app
 from twikit_pool.cli.keys import app as keys_app
-from twikit_pool.errors import ConfigError, InvalidAccount, KeyMissing
+from twikit_pool.errors import AccountNotFound, ConfigError, InvalidAccount, KeyMissing
+from twikit_pool.simulator import SimulatorProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +153,7 @@ def test_keys_in_the_environment(
 
 
 def test_no_key_is_made_for_a_store_that_has_one(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
-    with pytest.raises(KeyMissing, match="no encryption key"):
+    with pytest.raises(AccountNotFound, match="no accounts yet: `twikit-pool accounts import"):
         run("accounts list")
     assert not list(tmp_path.iterdir())
     run("accounts add bob --auth-token -", TOKEN)
@@ -171,3 +172,37 @@ def test_a_malformed_account_makes_no_store(run: Callable[..., tuple[Any, str]],
     with pytest.raises(InvalidAccount):
         run("accounts add bob --auth-token -", "\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_several_files_are_imported_at_once(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
+    for name in ("bob", "carl"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"auth_token": TOKEN, "ct0": "c" * 32}))
+    (tmp_path / "odd.json").write_text(json.dumps({"ct0": "c" * 32}))
+    code, shown = run("accounts import bob.json odd.json carl.json")
+    assert code == 1
+    assert "bob.json: read as cookies: 1 added" in shown
+    assert "odd.json, " in shown
+    assert "2 accounts" in run("accounts list")[1]
+    with pytest.raises(ConfigError, match="--id names one account"):
+        run("accounts import bob.json carl.json --id dan")
+
+
+def test_check_live_asks_about_each_account_and_keeps_what_it_hears(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path
+) -> None:
+    with SimulatorProcess(accounts=3) as x:
+        for each in x.accounts:
+            (tmp_path / f"{each.id}.json").write_text(json.dumps(dict(each.cookies)))
+        run("accounts import sim_001.json sim_002.json sim_003.json")
+        run("accounts disable sim_003 --reason resting")
+        assert run(f"accounts check --live --simulator {x.url}")[0] == 0
+        x.fault("lock", account="sim_002")
+        code, shown = run(f"accounts check --live --simulator {x.url}")
+        assert code == 1
+        assert "locked: the account is locked" in shown
+        assert "2 of 3 accounts have no problem that shows live." in shown
+        assert "sim_002" in run("accounts list --state locked")[1]
+        x.clear_faults()
+        assert run(f"accounts check --live --simulator {x.url}")[0] == 0
+        states = json.loads(run("accounts list --json")[1])
+        assert [each["state"] for each in states] == ["active", "active", "disabled"]

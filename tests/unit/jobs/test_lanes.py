@@ -71,7 +71,9 @@ def test_every_job_starts_once_in_order_and_no_place_stays_free(
     for account in ("a", "b", None):
         for priority in (1, 2):
             lane = [job.id for job in entered if (job.account, job.priority) == (account, priority)]
-            assert [each for each in started if each in lane] == lane[: len([e for e in started if e in lane])]
+            assert [each for each in started if each in lane] == lane[
+                : len([e for e in started if e in lane])
+            ]
 
 
 def test_sending_home_leaves_nobody_waiting() -> None:

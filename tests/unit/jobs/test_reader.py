@@ -40,7 +40,9 @@ async def test_a_job_with_everything(tmp_path: Path) -> None:
 
 
 async def test_only_the_action_is_required_and_the_id_is_the_line(tmp_path: Path) -> None:
-    jobs = await read(b'\n{"action": "get_notifications"}\n\n{"action": "get_notifications", "id": 7}', tmp_path)
+    jobs = await read(
+        b'\n{"action": "get_notifications"}\n\n{"action": "get_notifications", "id": 7}', tmp_path
+    )
     assert [(job.id, job.line) for job in jobs] == [("line-2", 2), ("7", 4)]
     assert isinstance(jobs[0], Job)
     assert jobs[0].action == GetNotifications()
@@ -67,7 +69,11 @@ async def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
         ('{"id": "a", "action": "favorite_tweet", "params": {}}', "a", "did you mean 'like_tweet'"),
         ('{"id": "a", "action": "like_tweet"}', "a", "missing parameter"),
         ('{"id": "a", "action": "like_tweet", "params": {"tweet_id": 20}}', "a", "tweet_id"),
-        ('{"id": "a", "action": "like_tweet", "params": {"tweet_id": "20", "x": 1}}', "a", "unknown parameter"),
+        (
+            '{"id": "a", "action": "like_tweet", "params": {"tweet_id": "20", "x": 1}}',
+            "a",
+            "unknown parameter",
+        ),
         ('{"id": "a", "action": "like_tweet", "params": []}', "a", "params"),
         (LIKE.replace("}}", '}, "acount": "x"}'), "a", "acount"),
         (LIKE.replace("}}", '}, "account": "nobody"}'), "a", "no account 'nobody'"),
@@ -77,7 +83,11 @@ async def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
         (LIKE.replace("}}", '}, "tags": "x"}'), "a", "tags"),
         (LIKE.replace('"a"', '""'), "", "length"),
         (LIKE.replace('"a"', '"' + "a" * 201 + '"'), "a" * 201, "length"),
-        ('{"id": "a", "action": "get_user", "params": {"x": ' + "[" * 5000 + "]" * 5000 + "}}", None, "nested"),
+        (
+            '{"id": "a", "action": "get_user", "params": {"x": ' + "[" * 5000 + "]" * 5000 + "}}",
+            None,
+            "nested",
+        ),
     ],
 )
 async def test_every_kind_of_bad_line_is_told_and_the_others_go_on(
@@ -155,7 +165,11 @@ async def test_the_digest_tells_jobs_apart_by_what_they_do() -> None:
 
     assert digest(LIKE) == digest(LIKE.replace(": ", ":   "))
     assert digest(LIKE) == digest(LIKE.replace("}}", '}, "tags": ["x"]}'))
-    for other in (LIKE.replace("20", "21"), LIKE.replace("like_", "unlike_"), LIKE.replace("}}", '}, "account": "b"}')):
+    for other in (
+        LIKE.replace("20", "21"),
+        LIKE.replace("like_", "unlike_"),
+        LIKE.replace("}}", '}, "account": "b"}'),
+    ):
         assert digest(other) != digest(LIKE)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def read(job_id: str = "r") -> Job:
 
 
 def ok(job: Job) -> JobResult:
-    return JobResult(id=job.id, line=job.line, action=job.action.name, outcome="ok", attempts=1, result={"n": 1})
+    return JobResult(
+        id=job.id, line=job.line, action=job.action.name, outcome="ok", attempts=1, result={"n": 1}
+    )
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -236,12 +239,34 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         ResultsFile(tmp_path / "file" / "results.jsonl")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    path.symlink_to("/dev/full")
-    with ResultsFile(path) as results, pytest.raises(ResultsError, match="No space left"):
-        results.finish(read(), ok(read()))
+def test_a_device_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no ordinary file"):
+        ResultsFile(tmp_path)
+    with pytest.raises(ResultsError, match="no ordinary file"):
+        ResultsFile(Path(os.devnull))
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """The system refuses to let a file grow beyond 100 kB, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_and_half_a_line_is_cut_off_by_the_next_run(
+    path: Path, small_files: None
+) -> None:
+    large = msgspec.structs.replace(ok(read()), result="x" * 60_000)
+    with ResultsFile(path) as results:
+        results.finish(read(), large)
+        with pytest.raises(ResultsError, match="only part of a line"):
+            results.finish(read("second"), large)
+    with ResultsFile(path) as results:
+        assert not results.has(read("second"))
+        results.finish(read("second"), ok(read("second")))
+    assert [line["id"] for line in lines_of(path)] == ["r", "second"]
 
 
 def test_files_are_for_their_owner_alone(path: Path) -> None:

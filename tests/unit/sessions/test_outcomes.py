@@ -176,5 +176,5 @@ def test_an_unknown_error_never_benches_an_account() -> None:
 def test_the_message_says_whose_call_failed_how_and_why() -> None:
     failure = CallFailed("brand_uk", "post_tweet", verdict(answer(403, 326)))
     assert str(failure).startswith(
-        "post_tweet as brand_uk: account_ill (HTTP 403, code 326): the account is locked"
+        "post_tweet as brand_uk: account_ill (HTTP 403, code 326, CreateTweet): the account is locked"
     )
