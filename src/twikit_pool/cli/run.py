@@ -44,7 +44,7 @@ _ACCOUNTS = Group("Accounts (one of)", validator=validators.mutually_exclusive)
 
 
 async def run(
-    jobs: str,
+    jobs: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     results: Path | None = None,

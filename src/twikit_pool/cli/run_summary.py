@@ -51,8 +51,9 @@ def print_summary(
     facts.add_row("outcomes", Text(_tally(summary.outcomes) or "no job ended"))
     facts.add_row("run", f"{ended:,} jobs in {lasting(seconds)}, {rate:.1f}/s, {runner.retries} retries")
     facts.add_row("accounts", f"{len(summary.accounts)} used of {accounts}")
-    if runner.skipped:
-        facts.add_row("before", f"{runner.skipped:,} jobs were done by earlier runs")
+    in_all = results.outcomes()
+    if in_all != summary.outcomes:
+        facts.add_row("in all", Text(f"{_tally(in_all)}, with what earlier runs ended"))
     if results.lost:
         facts.add_row(
             "", Text(f"{results.lost} writes of a run that died are reported as ambiguous", "yellow")

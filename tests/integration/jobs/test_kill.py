@@ -58,7 +58,7 @@ def test_kill_9_twenty_times(command: Command, tmp_path: Path, results_in: Any) 
             deadline = time.monotonic() + chance.uniform(2.0, 4.0)
             while time.monotonic() < deadline and not (path.exists() and path.stat().st_size > before):
                 time.sleep(0.002)
-            time.sleep(chance.uniform(0.0, 0.12))
+            time.sleep(chance.uniform(0.0, 0.25))
             process.kill()
             process.communicate()
         last = command(*arguments)

@@ -53,7 +53,9 @@ async def test_jobs_of_all_kinds_end_with_their_records(open_pool: Open, in_turn
         post(1),
         post(2, "sim_002"),
         read("user"),
-        Job(id="search", action=SearchTweet(query="python"), tags=("a", "b"), priority=ConnectionPriority.LOW),
+        Job(
+            id="search", action=SearchTweet(query="python"), tags=("a", "b"), priority=ConnectionPriority.LOW
+        ),
         Rejected(line=9, error="no job"),
     ]
     async with Simulator(accounts=3) as x, open_pool(x) as pool:
@@ -69,10 +71,17 @@ async def test_jobs_of_all_kinds_end_with_their_records(open_pool: Open, in_turn
         assert sorted(write.key for write in x.writes) == ["Post 1", "Post 2"]
 
 
-async def test_what_x_refuses_is_told_with_its_reason(open_pool: Open, in_turn: InTurn, tmp_path: Path) -> None:
+async def test_what_x_refuses_is_told_with_its_reason(
+    open_pool: Open, in_turn: InTurn, tmp_path: Path
+) -> None:
     async with Simulator(accounts=1) as x, open_pool(x) as pool:
         missing = read("file", UploadMedia(path=str(tmp_path / "none.png")))
-        jobs = [read("gone", GetUser(handle="nobody_here")), missing, post(1, "sim_001"), read("who", account="x")]
+        jobs = [
+            read("gone", GetUser(handle="nobody_here")),
+            missing,
+            post(1, "sim_001"),
+            read("who", account="x"),
+        ]
         runner = JobRunner(pool)
         results = await run(runner, in_turn(jobs))
         again = await run(JobRunner(pool), in_turn([post(1, "sim_001")]))

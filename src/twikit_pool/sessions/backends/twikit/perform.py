@@ -13,7 +13,7 @@ from twikit.client.client import Client
 
 from twikit_pool.errors import InvalidParameters
 from twikit_pool.sessions import actions, records
-from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.actions import Action, Paged
 from twikit_pool.sessions.backends.twikit import records_of
 from twikit_pool.sessions.media import Media
 
@@ -147,6 +147,31 @@ for _kind in (
 _simple(actions.DeleteList, "list_id")
 
 
+# ---------------------------------------------------------------- pages of what one id, or nothing, names
+
+
+def _paged(kind: type[A], record: Callable[[Any], object], of: str | None) -> None:
+    """An action whose twikit method takes an id, a count and a cursor, and returns a page."""
+
+    @performs(kind)
+    async def _(client: Client, action: A, _files: Files) -> records.Page[Any]:
+        asked: Paged = cast("Paged", action)
+        names = (getattr(action, of),) if of is not None else ()
+        found = await getattr(client, kind.twikit)(*names, asked.count, asked.cursor)
+        return records_of.page(found, record)
+
+
+_paged(actions.GetFollowers, records_of.user, "user_id")
+_paged(actions.GetFollowing, records_of.user, "user_id")
+_paged(actions.GetLikers, records_of.user, "tweet_id")
+_paged(actions.GetRetweeters, records_of.user, "tweet_id")
+_paged(actions.GetListMembers, records_of.user, "list_id")
+_paged(actions.GetListTweets, records_of.tweet, "list_id")
+_paged(actions.SearchUser, records_of.user, "query")
+_paged(actions.GetBookmarks, records_of.tweet, None)
+_paged(actions.GetLists, records_of.tweet_list, None)
+
+
 # ---------------------------------------------------------------- people
 
 
@@ -178,39 +203,6 @@ async def _(client: Client, action: actions.GetUser, _files: Files) -> records.U
 @performs(actions.GetUserById)
 async def _(client: Client, action: actions.GetUserById, _files: Files) -> records.User:
     return records_of.user(await client.get_user_by_id(action.user_id))
-
-
-@performs(actions.GetFollowers)
-async def _(client: Client, action: actions.GetFollowers, _files: Files) -> records.Page[records.User]:
-    found = await client.get_user_followers(action.user_id, action.count, action.cursor)
-    return records_of.page(found, records_of.user)
-
-
-@performs(actions.GetFollowing)
-async def _(client: Client, action: actions.GetFollowing, _files: Files) -> records.Page[records.User]:
-    found = await client.get_user_following(action.user_id, action.count, action.cursor)
-    return records_of.page(found, records_of.user)
-
-
-@performs(actions.SearchUser)
-async def _(client: Client, action: actions.SearchUser, _files: Files) -> records.Page[records.User]:
-    return records_of.page(
-        await client.search_user(action.query, action.count, action.cursor), records_of.user
-    )
-
-
-@performs(actions.GetLikers)
-async def _(client: Client, action: actions.GetLikers, _files: Files) -> records.Page[records.User]:
-    return records_of.page(
-        await client.get_favoriters(action.tweet_id, action.count, action.cursor), records_of.user
-    )
-
-
-@performs(actions.GetRetweeters)
-async def _(client: Client, action: actions.GetRetweeters, _files: Files) -> records.Page[records.User]:
-    return records_of.page(
-        await client.get_retweeters(action.tweet_id, action.count, action.cursor), records_of.user
-    )
 
 
 # ---------------------------------------------------------------- reading posts
@@ -250,11 +242,6 @@ async def _(client: Client, action: actions.GetLatestTimeline, _files: Files) ->
     return records_of.page(found, records_of.tweet)
 
 
-@performs(actions.GetBookmarks)
-async def _(client: Client, action: actions.GetBookmarks, _files: Files) -> records.Page[records.Tweet]:
-    return records_of.page(await client.get_bookmarks(action.count, action.cursor), records_of.tweet)
-
-
 @performs(actions.GetNotifications)
 async def _(
     client: Client, action: actions.GetNotifications, _files: Files
@@ -288,24 +275,6 @@ async def _(client: Client, action: actions.RemoveListMember, _files: Files) -> 
     return records_of.tweet_list(await client.remove_list_member(action.list_id, action.user_id))
 
 
-@performs(actions.GetLists)
-async def _(client: Client, action: actions.GetLists, _files: Files) -> records.Page[records.TweetList]:
-    found = await client.get_lists(action.count, action.cursor)
-    return records_of.page(found, records_of.tweet_list)
-
-
 @performs(actions.GetList)
 async def _(client: Client, action: actions.GetList, _files: Files) -> records.TweetList:
     return records_of.tweet_list(await client.get_list(action.list_id))
-
-
-@performs(actions.GetListTweets)
-async def _(client: Client, action: actions.GetListTweets, _files: Files) -> records.Page[records.Tweet]:
-    found = await client.get_list_tweets(action.list_id, action.count, action.cursor)
-    return records_of.page(found, records_of.tweet)
-
-
-@performs(actions.GetListMembers)
-async def _(client: Client, action: actions.GetListMembers, _files: Files) -> records.Page[records.User]:
-    found = await client.get_list_members(action.list_id, action.count, action.cursor)
-    return records_of.page(found, records_of.user)
