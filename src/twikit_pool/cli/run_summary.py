@@ -11,7 +11,6 @@ from twikit_pool.cli.progress import lasting
 
 if TYPE_CHECKING:
     from collections import Counter
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -48,11 +47,11 @@ def print_summary(
         console.print()
     rate = ended / seconds if seconds else 0.0
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("outcomes", Text(_tally(summary.outcomes) or "no job ended"))
+    facts.add_row("outcomes", Text(_tally(runner.outcomes) or "no job ended"))
     facts.add_row("run", f"{ended:,} jobs in {lasting(seconds)}, {rate:.1f}/s, {runner.retries} retries")
     facts.add_row("accounts", f"{len(summary.accounts)} used of {accounts}")
     in_all = results.outcomes()
-    if in_all != summary.outcomes:
+    if in_all != runner.outcomes:
         facts.add_row("in all", Text(f"{_tally(in_all)}, with what earlier runs ended"))
     if results.lost:
         facts.add_row(
@@ -60,7 +59,7 @@ def print_summary(
         )
     if rejects.count:
         facts.add_row("rejected", Text(f"{rejects.count:,} lines, see {rejects.path}", "red"))
-    facts.add_row("results", _path(results.path))
+    facts.add_row("results", Text(str(results.path)))
     console.print(facts, soft_wrap=True)
 
 
@@ -70,7 +69,3 @@ def _seconds(value: float | None) -> str:
 
 def _tally(outcomes: Counter[str]) -> str:
     return ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
-
-
-def _path(path: Path) -> Text:
-    return Text(str(path))

@@ -48,15 +48,13 @@ class ActionSummary:
 
 @dataclass(slots=True)
 class Summary:
-    """All results so far."""
+    """All results so far, by action."""
 
-    outcomes: Counter[str] = field(default_factory=lambda: Counter())
     actions: dict[str, ActionSummary] = field(default_factory=dict[str, ActionSummary])
     accounts: set[str] = field(default_factory=set[str])
 
     def add(self, result: JobResult) -> None:
         """One more."""
-        self.outcomes[result.outcome] += 1
         action = self.actions.setdefault(result.action, ActionSummary())
         action.jobs += 1
         action.ok += result.outcome == "ok"

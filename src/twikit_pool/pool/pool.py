@@ -42,6 +42,7 @@ from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.matching import Matching
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.sessions.actions import Action, parse_action
+from twikit_pool.sessions.backend import SessionBackend
 from twikit_pool.sessions.manager import TwikitSessionManager
 from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Verdict
 from twikit_pool.sessions.session import TwikitSession
@@ -98,17 +99,22 @@ class TwikitConnectionPool:
 
     @classmethod
     def from_cookies(
-        cls, files: str | Path, config: ConnectionPoolConfig = DEFAULT_CONNECTION_POOL_CONFIG
+        cls,
+        files: str | Path,
+        config: ConnectionPoolConfig = DEFAULT_CONNECTION_POOL_CONFIG,
+        *,
+        backend: SessionBackend | None = None,
     ) -> Self:
         """A pool over a folder of cookie files, or a pattern such as `cookies/*.json`.
 
-        The file's name without its ending is the account's id. Use it with `async with`.
+        The file's name without its ending is the account's id. Use it with `async with`. The `backend` is
+        the client library; twikit when not given.
 
         Raises:
             AccountError: no file there holds the cookies of a logged-in account.
         """
         source = CookieFolder(files)
-        pool = cls(TwikitSessionManager(source), config)
+        pool = cls(TwikitSessionManager(source, backend=backend), config)
         pool._owned = source
         return pool
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sessions.conftest import House
+from tests.integration.house import House
 from twikit_pool.errors import InvalidParameters
 from twikit_pool.sessions import ACTIONS, records
 from twikit_pool.sessions.outcomes import CallFailed, Outcome

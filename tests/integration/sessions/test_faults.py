@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sessions.conftest import House, house
+from tests.integration.house import House, house
 from twikit_pool.accounts import AccountState, Standing
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import AccountUnavailable, NoAccountAvailable, StoreError
