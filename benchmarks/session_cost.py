@@ -1,7 +1,7 @@
 """What opening a session costs, against a plain `twikit.Client()`: CPU and memory.
 
 Each side opens 1,000 in a process of its own, so that resident memory is theirs alone. Then 10,000 opened
-sessions in one process, and what 200 keep after their first call against a home page of X's size.
+sessions in one process, and what 400 keep after their first call against a home page of X's size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks._session_worker import Costs
 
 EACH = 1_000
 MANY = 10_000
-USED = 200
+USED = 400
 
 
 def run() -> Report:

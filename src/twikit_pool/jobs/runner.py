@@ -42,14 +42,22 @@ _WITHOUT_A_CALL: Final = (AccountError, ActionError, AcquireTimeout, NoAccountAv
 
 
 class _Running:
-    """A job that has its turn. `sent` says whether a request of it ever left."""
+    """A job that has its turn.
 
-    __slots__ = ("began", "held_back", "job", "sent", "task")
+    Attributes:
+        began: when, on the loop's clock.
+        sent: whether a request of it is out, its fate not known yet.
+        kept: whether its result is.
+        held_back: why its request was not let go.
+    """
+
+    __slots__ = ("began", "held_back", "job", "kept", "sent", "task")
 
     def __init__(self, job: Job, began: float) -> None:
         self.job = job
         self.began = began
         self.sent = False
+        self.kept = False
         self.held_back: TwikitPoolError | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -85,7 +93,7 @@ class JobRunner:
         self._window = max(window, 1)
         self._timeout = timeout
         self._lanes = Lanes(pool.size)
-        self._running: dict[str, _Running] = {}
+        self._running: set[_Running] = set()
         self._lines: dict[str, int] = {}  # of the jobs in the window, by id
         self._ready: deque[JobResult | Rejected] = deque()
         self._changed = asyncio.Event()
@@ -115,7 +123,10 @@ class JobRunner:
 
         Raises:
             ResultsError: the results can no longer be kept. Everything stops; run again to go on.
+            PoolClosed: the pool was shut down meanwhile.
         """
+        if self._stopping:
+            return
         self._feeding = asyncio.get_running_loop().create_task(self._feed(jobs))
         try:
             while True:
@@ -142,11 +153,11 @@ class JobRunner:
         if self._feeding is not None:
             self._feeding.cancel()
         self._lanes.send_home()
-        for running in list(self._running.values()):
+        for job_id in self._lines.keys() - {running.job.id for running in self._running}:
+            self._forget(job_id)
+        for running in self._running:
             if not running.sent and running.task is not None:
                 running.task.cancel()
-        for job_id in self._lines.keys() - self._running.keys():
-            self._forget(job_id)
         self._deadline = asyncio.get_running_loop().call_later(grace, self._cancel_all)
 
     # ------------------------------------------------------------ taking jobs
@@ -188,19 +199,20 @@ class JobRunner:
 
     def _start(self, job: Job) -> None:
         loop = asyncio.get_running_loop()
-        running = self._running[job.id] = _Running(job, loop.time())
+        running = _Running(job, loop.time())
+        self._running.add(running)
         running.task = loop.create_task(self._carry_out(running))
         running.task.add_done_callback(lambda task: self._over(running, task))
 
     def _over(self, running: _Running, task: asyncio.Task[None]) -> None:
         """A job's task has ended: its lane moves up."""
-        del self._running[running.job.id]
+        self._running.discard(running)
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
         following = self._lanes.leave(running.job)
         if following is not None:
             self._start(following)
-        if running.job.id in self._lines:
+        if not running.kept:
             self._forget(running.job.id)
 
     def _forget(self, job_id: str) -> None:
@@ -221,14 +233,16 @@ class JobRunner:
                 priority=job.priority,
                 timeout=self._timeout,
                 on_send=lambda: self._about_to_send(running),
+                on_refused=lambda: self._not_taken(running),
             )
         except CallFailed as failure:
-            if running.held_back is not None:
-                self._leave_undone(running)
-            else:
+            if running.held_back is None:
                 self._keep(running, _of_failure(job, failure))
+            elif isinstance(running.held_back, ResultsError):
+                raise running.held_back from None
         except PoolClosed:
-            self._leave_undone(running)
+            if not self._stopping:
+                raise
         except _WITHOUT_A_CALL as error:
             self._keep(running, _of_refusal(job, error))
         except asyncio.CancelledError:
@@ -264,18 +278,18 @@ class JobRunner:
                 raise
         running.sent = True
 
-    def _leave_undone(self, running: _Running) -> None:
-        """Nothing was done on X: a later run may have the job as if it had never been tried."""
-        if self._results is not None and running.sent and running.job.action.writes:
+    def _not_taken(self, running: _Running) -> None:
+        """X certainly did nothing: until another attempt leaves, it is as if the job had not been tried."""
+        if self._results is not None and running.job.action.writes and running.sent:
             self._results.withdraw(running.job)
-        if isinstance(running.held_back, ResultsError):
-            raise running.held_back
+        running.sent = False
 
     def _keep(self, running: _Running, result: JobResult) -> None:
         seconds = round(asyncio.get_running_loop().time() - running.began, 4)
         result = msgspec.structs.replace(result, latency=seconds)
         if self._results is not None:
             self._results.finish(running.job, result)
+        running.kept = True
         del self._lines[running.job.id]
         self.outcomes[result.outcome] += 1
         self.retries += max(result.attempts - 1, 0)
@@ -288,7 +302,7 @@ class JobRunner:
     # ------------------------------------------------------------ the end
 
     def _cancel_all(self) -> None:
-        for running in self._running.values():
+        for running in self._running:
             if running.task is not None:
                 running.task.cancel()
 
@@ -300,7 +314,7 @@ class JobRunner:
         if self._feeding is not None:
             self._feeding.cancel()
         self._cancel_all()
-        tasks = [running.task for running in self._running.values() if running.task is not None]
+        tasks = [running.task for running in self._running if running.task is not None]
         if self._feeding is not None:
             tasks.append(self._feeding)
         if tasks:

@@ -112,9 +112,11 @@ async def execute(
     pool: TwikitConnectionPool,
     action: Action,
     request: ConnectionRequest,
+    *,
     on_send: Callable[[], None] | None,
+    on_refused: Callable[[], None] | None,
 ) -> Execution:
-    """Carry an action out through the pool; raises as `TwikitConnectionPool.execute` says."""
+    """Carry an action out through the pool; arguments and errors as `TwikitConnectionPool.perform` says."""
     began = pool.clock.monotonic()
     files = await attachments(action)
     patience = Patience(pool, any_account=request.account_id is None)
@@ -124,7 +126,10 @@ async def execute(
                 account_id = lease.account_id
                 result = await lease.carry_out(action, files, on_send=on_send)
         except CallFailed as failure:
-            repeatable = not action.writes or failure.verdict.taken is Taken.NO
+            refused = failure.verdict.taken is Taken.NO
+            if refused and on_refused is not None:
+                on_refused()
+            repeatable = refused or not action.writes
             if not await patience.another(failure, repeatable=repeatable):
                 raise
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from twikit_pool.errors import ResultsError
+from twikit_pool.errors import PoolClosed, ResultsError
 from twikit_pool.jobs import Job, JobResult, JobRunner, Rejected, ResultsFile, Summary, run_jobs
 from twikit_pool.pool import ConnectionPriority
 from twikit_pool.sessions.actions import (
@@ -247,6 +247,25 @@ async def test_after_a_stop_a_write_that_x_refused_is_held_back_and_not_ambiguou
             assert not results.has(post(1))
 
 
+async def test_a_write_that_waits_for_a_rate_limit_is_not_ambiguous_when_the_run_ends(
+    open_pool: Open, in_turn: InTurn, tmp_path: Path
+) -> None:
+    """X refused it over the daily cap, so it was sent, did nothing, and is now waiting for an hour."""
+    async with Simulator(accounts=1, daily_posts=1) as x, open_pool(x) as pool:
+        with ResultsFile(tmp_path / "results.jsonl") as results:
+            runner = JobRunner(pool, results=results)
+            running = asyncio.create_task(run(runner, in_turn([post(1), post(2)])))
+            await until(lambda: x.calls.count("CreateTweet") == 2 and pool.waiting == 1)
+            began = asyncio.get_running_loop().time()
+            runner.stop()
+            assert len(await running) == 1
+            assert asyncio.get_running_loop().time() - began < 1, "nothing was in flight to wait for"
+            assert runner.undone == 1
+        with ResultsFile(tmp_path / "results.jsonl") as results:
+            assert results.lost == 0
+            assert results.outcomes() == {"ok": 1}
+
+
 async def test_leaving_early_keeps_what_may_have_been_sent(
     open_pool: Open, in_turn: InTurn, tmp_path: Path
 ) -> None:
@@ -281,6 +300,21 @@ async def test_results_that_cannot_be_kept_stop_the_run_before_more_is_sent(
         assert sent <= kept.total()
         keys = [write.key for write in x.writes]
         assert len(set(keys)) == len(keys)
+
+
+async def test_a_pool_that_closes_ends_the_run(open_pool: Open, in_turn: InTurn) -> None:
+    async with Simulator(accounts=1) as x, open_pool(x) as pool:
+        await pool.shutdown()
+        with pytest.raises(PoolClosed):
+            await run(JobRunner(pool), in_turn([post(1)]))
+
+
+async def test_a_run_that_was_stopped_before_it_began_takes_nothing(open_pool: Open, in_turn: InTurn) -> None:
+    async with Simulator(accounts=1) as x, open_pool(x) as pool:
+        runner = JobRunner(pool)
+        runner.stop(grace=0.0)
+        assert await run(runner, in_turn([post(1)])) == {}
+        assert not x.writes
 
 
 async def test_what_the_input_raises_ends_the_run(open_pool: Open) -> None:

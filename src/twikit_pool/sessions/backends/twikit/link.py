@@ -139,7 +139,11 @@ class TwikitLink:
 
     def trim(self) -> None:
         """Let go of the parsed home page, hundreds of kilobytes, once its keys are taken."""
-        self.client.client_transaction.home_page_response = None
+        transaction = self.client.client_transaction
+        if transaction.home_page_response is not None:
+            # Taken apart at once: as a tree of cycles it would lie about until the collector comes.
+            transaction.home_page_response.decompose()
+            transaction.home_page_response = None
 
     async def aclose(self) -> None:
         """Close the HTTP client."""
