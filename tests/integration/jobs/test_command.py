@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from twikit_pool.accounts import Account, AccountState, AccountStore, Credentials, Keyring, Standing
+from twikit_pool.redaction import Cookies
 from twikit_pool.simulator import SimulatorProcess
 
 Command = Callable[..., "subprocess.Popen[str]"]
@@ -245,3 +247,32 @@ def test_the_sandbox_does_a_mixed_load(command: Command, tmp_path: Path) -> None
     code, out, err = finish(command(name, "--sandbox", "25", "--progress", "none"))
     assert (code, err) == (0, "")
     assert f"{len(kinds)} ok" in out
+
+
+async def test_accounts_of_a_store(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring.generate()
+    monkeypatch.setenv("TWIKIT_POOL_KEY", keyring.render())
+    away = Standing(state=AccountState.DISABLED, reason="on holiday")
+    cookies = Credentials(cookies=Cookies(auth_token="0" * 40))
+    async with await AccountStore.open(tmp_path / "accounts.db", keyring=keyring) as store:
+        await store.add(Account(id="bob", credentials=cookies, standing=away))
+    name = jobs_file(
+        tmp_path,
+        *posts(2),
+        {"action": "get_timeline", "account": "bob"},
+        {"action": "get_trends", "account": "who"},
+    )
+    code, out, err = finish(command(name, "--store", str(tmp_path / "accounts.db")))
+    assert code == 3
+    assert "line 4: there is no account 'who'" in err
+    assert "3 no_account" in out
+    assert "on holiday" in (tmp_path / "jobs.results.jsonl").read_text()
+
+
+def test_accounts_of_cookie_files(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "cookies").mkdir()
+    (tmp_path / "cookies" / "bob.json").write_text(json.dumps({"auth_token": "0" * 40, "ct0": "1" * 32}))
+    name = jobs_file(tmp_path, {"action": "get_trends", "account": "who"})
+    code, out, _ = finish(command(name, "--cookies", "cookies"))
+    assert code == 3
+    assert "0 used of 1" in out
