@@ -13,6 +13,7 @@ Whatever the step after which the process dies, the next start can tell what it 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -63,26 +64,26 @@ class ResultsFile:
         self.lost: int = 0
         """Writes of unknown fate that were found at the start, and reported as ambiguous."""
         try:
-            make_private_folder(path.parent)
-            if path.exists() and not path.is_file():
-                raise ResultsError(f"{path} is no ordinary file: give other --results")
-            if not self.journal_path.exists() and path.exists() and path.stat().st_size:
-                raise ResultsError(
-                    f"{path} has no journal {self.journal_path.name} beside it, so nobody knows what was "
-                    "sent: put the journal back, or give other --results"
-                )
-            self._journal = Journal(self.journal_path)
+            with ExitStack() as undone:
+                self._open(undone)
+                self._settle()
+                undone.pop_all()
         except OSError as error:
             raise ResultsError(f"{path} cannot be used: {error.strerror}") from None
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
-            self._settle()
-        except OSError as error:
-            self._journal.close()
-            raise ResultsError(f"{path} cannot be used: {error.strerror}") from None
-        except ResultsError:
-            self._journal.close()
-            raise
+
+    def _open(self, undone: ExitStack) -> None:
+        make_private_folder(self.path.parent)
+        if self.path.exists() and not self.path.is_file():
+            raise ResultsError(f"{self.path} is no ordinary file: give other --results")
+        if not self.journal_path.exists() and self.path.exists() and self.path.stat().st_size:
+            raise ResultsError(
+                f"{self.path} has no journal {self.journal_path.name} beside it, so nobody knows what was "
+                "sent: put the journal back, or give other --results"
+            )
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        undone.callback(os.close, self._descriptor)
+        self._journal = Journal(self.journal_path)
+        undone.callback(self._journal.close)
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import warnings
 from typing import TYPE_CHECKING
 
@@ -25,14 +26,14 @@ KEYS = Keyring({"test": b"k" * 32})
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty database."""
-    folder = tmp_path_factory.mktemp("postgres")
-    running = server.get_server(folder, cleanup_mode="delete")
-    try:
-        yield str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        running.cleanup()
+def url() -> Iterator[str]:
+    """An empty database; not in pytest's folder, for root's server is another user who may not look there."""
+    with tempfile.TemporaryDirectory(prefix="twikit-pool-postgres-", ignore_cleanup_errors=True) as folder:
+        running = server.get_server(folder, cleanup_mode="delete")
+        try:
+            yield str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+        finally:
+            running.cleanup()
 
 
 def slim(account_id: str) -> Account:

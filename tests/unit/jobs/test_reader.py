@@ -84,7 +84,7 @@ async def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
         (LIKE.replace('"a"', '""'), "", "length"),
         (LIKE.replace('"a"', '"' + "a" * 201 + '"'), "a" * 201, "length"),
         (
-            '{"id": "a", "action": "get_user", "params": {"x": ' + "[" * 5000 + "]" * 5000 + "}}",
+            '{"id": "a", "action": "get_user", "params": {"x": ' + "[" * 200_000 + "]" * 200_000 + "}}",
             None,
             "nested",
         ),
