@@ -15,7 +15,7 @@ setup: $(STAMP)
 
 run: $(STAMP)  ## the main job: a mixed workload over simulated accounts
 	@mkdir -p out
-	@rm -f out/results.jsonl out/results.jsonl.* out/rejects.jsonl
+	@rm -f out/results.jsonl out/results.jsonl.*
 	$(BIN)/twikit-pool run examples/mixed.jsonl --sandbox 25 --results out/results.jsonl
 
 test: $(STAMP)

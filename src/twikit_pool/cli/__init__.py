@@ -1,8 +1,8 @@
 """The command line: `twikit-pool`.
 
 Each command lives in a module of its own, imported only when it is used, so that `--help` is quick.
-Exit codes: 0 all went well, 1 something did not (the output says what), 2 the command line is wrong,
-130 and 143 interrupted by Ctrl-C and SIGTERM.
+Exit codes: 0 all went well, 1 something did not (the output says what), 2 the command line or a setting
+is wrong, 3 some lines of a jobs file were rejected, 130 and 143 interrupted by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations

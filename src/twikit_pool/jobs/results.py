@@ -123,9 +123,10 @@ class ResultsFile:
 
     # ------------------------------------------------------------ during and after
 
-    def intend(self, job: Job) -> None:
-        """The job's write is about to leave."""
-        self._journal.intend(job.id, job.line, job.digest, msgspec.json.encode(ambiguous(job, LOST)))
+    def intend(self, job: Job, account: str) -> None:
+        """The job's write is about to leave, as this account."""
+        if_lost = msgspec.json.encode(ambiguous(job, LOST, account=account))
+        self._journal.intend(job.id, job.line, job.digest, if_lost)
 
     def withdraw(self, job: Job) -> None:
         """X certainly did not take the job's write."""

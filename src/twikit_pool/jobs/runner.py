@@ -47,14 +47,16 @@ class _Running:
     Attributes:
         began: when, on the loop's clock.
         sent: whether a request of it is out, its fate not known yet.
+        account: who sent it.
         kept: whether its result is.
         held_back: why its request was not let go.
     """
 
-    __slots__ = ("began", "held_back", "job", "kept", "sent", "task")
+    __slots__ = ("account", "began", "held_back", "job", "kept", "sent", "task")
 
     def __init__(self, job: Job, began: float) -> None:
         self.job = job
+        self.account = job.account
         self.began = began
         self.sent = False
         self.kept = False
@@ -232,7 +234,7 @@ class JobRunner:
                 account=job.account,
                 priority=job.priority,
                 timeout=self._timeout,
-                on_send=lambda: self._about_to_send(running),
+                on_send=lambda account_id: self._about_to_send(running, account_id),
                 on_refused=lambda: self._not_taken(running),
             )
         except CallFailed as failure:
@@ -248,7 +250,7 @@ class JobRunner:
         except asyncio.CancelledError:
             if job.action.writes and running.sent:
                 why = JobError(reason="the run was stopped before X answered", taken=Taken.UNKNOWN.value)
-                self._keep(running, ambiguous(job, why))
+                self._keep(running, ambiguous(job, why, account=running.account))
             raise
         else:
             self._keep(
@@ -265,18 +267,19 @@ class JobRunner:
                 ),
             )
 
-    def _about_to_send(self, running: _Running) -> None:
+    def _about_to_send(self, running: _Running, account_id: str) -> None:
         """The last moment before a request leaves: keep the intent, or hold the request back."""
         if self._stopping:
             running.held_back = PoolClosed("the run is stopping")
             raise running.held_back
         if self._results is not None and running.job.action.writes and not running.sent:
             try:
-                self._results.intend(running.job)
+                self._results.intend(running.job, account_id)
             except ResultsError as error:
                 running.held_back = error
                 raise
         running.sent = True
+        running.account = account_id
 
     def _not_taken(self, running: _Running) -> None:
         """X certainly did nothing: until another attempt leaves, it is as if the job had not been tried."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -113,7 +114,7 @@ async def execute(
     action: Action,
     request: ConnectionRequest,
     *,
-    on_send: Callable[[], None] | None,
+    on_send: Callable[[str], None] | None,
     on_refused: Callable[[], None] | None,
 ) -> Execution:
     """Carry an action out through the pool; arguments and errors as `TwikitConnectionPool.perform` says."""
@@ -124,7 +125,8 @@ async def execute(
         try:
             async with pool.acquire(request) as lease:
                 account_id = lease.account_id
-                result = await lease.carry_out(action, files, on_send=on_send)
+                told = None if on_send is None else partial(on_send, account_id)
+                result = await lease.carry_out(action, files, on_send=told)
         except CallFailed as failure:
             refused = failure.verdict.taken is Taken.NO
             if refused and on_refused is not None:

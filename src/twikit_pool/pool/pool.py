@@ -238,14 +238,14 @@ class TwikitConnectionPool:
         account: str | None = None,
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
         timeout: float | None = None,
-        on_send: Callable[[], None] | None = None,
+        on_send: Callable[[str], None] | None = None,
         on_refused: Callable[[], None] | None = None,
     ) -> Execution:
         """As `execute`, and say who did it, in how many attempts and how long it took.
 
-        `on_send` is called just before a request that counts leaves (see `TwikitSession.execute`), and
-        `on_refused` when an attempt ended and X certainly took nothing of it: whoever keeps a journal of
-        writes that may have happened enters one there and strikes it out here.
+        `on_send` is called with the account's id just before a request that counts leaves (see
+        `TwikitSession.execute`), and `on_refused` when an attempt ended and X certainly took nothing of it:
+        a journal of writes that may have happened enters one there and strikes it out here.
         """
         request = ConnectionRequest.to(action, account_id=account, priority=priority, timeout=timeout)
         return await execute(self, action, request, on_send=on_send, on_refused=on_refused)

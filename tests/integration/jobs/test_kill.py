@@ -66,7 +66,9 @@ def test_kill_9_twenty_times(command: Command, tmp_path: Path, results_in: Any) 
         assert last.returncode in (0, 1), err
         writes = Counter(write.key for write in x.writes)
 
-    outcomes = results_in(path).outcomes
+    found = results_in(path)
+    assert all(line["account"] for line in found.lines), "whose write it was is known, ambiguous or not"
+    outcomes = found.outcomes
     assert set(outcomes) == {job["id"] for job in jobs}, "every job has a result"
     assert set(outcomes.values()) == {"ok", "ambiguous"}
     assert max(writes.values()) == 1, "no write was seen twice"

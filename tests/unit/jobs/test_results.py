@@ -67,7 +67,7 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_finished_stays_finished(path: Path) -> None:
     with ResultsFile(path) as results:
         assert not results.has(write())
-        results.intend(write())
+        results.intend(write(), "brand")
         results.finish(write(), ok(write()))
         results.finish(read(), ok(read()))
     with ResultsFile(path) as results:
@@ -88,7 +88,7 @@ def test_dying_before_the_intent_leaves_the_job_to_be_run(path: Path, die: Die) 
 
 def test_dying_after_the_intent_makes_the_write_ambiguous_once(path: Path, die: Die) -> None:
     with ResultsFile(path) as results:
-        results.intend(write(line=7))
+        results.intend(write(line=7), "brand")
         left = die(results)
     for lost in (1, 0, 0):
         with ResultsFile(left) as results:
@@ -108,7 +108,7 @@ def test_dying_after_the_intent_makes_the_write_ambiguous_once(path: Path, die: 
 
 def test_dying_after_a_withdrawn_intent_leaves_the_job_to_be_run(path: Path, die: Die) -> None:
     with ResultsFile(path) as results:
-        results.intend(write())
+        results.intend(write(), "brand")
         results.withdraw(write())
         left = die(results)
     with ResultsFile(left) as results:
@@ -122,7 +122,7 @@ def test_dying_anywhere_in_the_result_line(path: Path, die: Die, job: Job) -> No
         before = Job(id="before", line=0, action=GetUser(handle="x"))
         results.finish(before, ok(before))
         if job.action.writes:
-            results.intend(job)
+            results.intend(job, "brand")
         lefts = [(die(results), length) for length in (*range(0, len(line), 9), len(line) - 1, len(line))]
     for left, length in lefts:
         with left.open("ab") as file:
@@ -141,7 +141,7 @@ def test_dying_anywhere_in_the_result_line(path: Path, die: Die, job: Job) -> No
 
 def test_dying_after_the_mark_changes_nothing(path: Path, die: Die) -> None:
     with ResultsFile(path) as results:
-        results.intend(write())
+        results.intend(write(), "brand")
         results.finish(write(), ok(write()))
         left = die(results)
     with ResultsFile(left) as results:
@@ -152,7 +152,7 @@ def test_dying_after_the_mark_changes_nothing(path: Path, die: Die) -> None:
 def test_dying_while_settling_what_an_earlier_death_left(path: Path, die: Die) -> None:
     with ResultsFile(path) as results:
         for number in range(3):
-            results.intend(write(f"w{number}", line=number))
+            results.intend(write(f"w{number}", line=number), "brand")
         lefts = [die(results) for _ in range(4)]
     with ResultsFile(path):
         ambiguous = path.read_bytes().splitlines(keepends=True)
@@ -177,7 +177,7 @@ def test_an_id_may_be_used_once_in_a_run(path: Path) -> None:
 def test_another_job_with_a_known_id_is_told_and_not_skipped(path: Path, die: Die) -> None:
     with ResultsFile(path) as results:
         results.finish(write(), ok(write()))
-        results.intend(write("lost"))
+        results.intend(write("lost"), "brand")
         left = die(results)
     with ResultsFile(left) as results:
         for job_id in ("w", "lost"):
@@ -284,7 +284,7 @@ def test_marks_of_what_was_read_do_not_delay_an_intent(path: Path, die: Die) -> 
             results.finish(read(f"r{number}"), ok(read(f"r{number}")))
     with ResultsFile(path) as results:
         assert all(results.has(read(f"r{number}")) for number in range(5))
-        results.intend(write())
+        results.intend(write(), "brand")
         left = die(results)
     with ResultsFile(left) as results:
         assert results.lost == 1
