@@ -88,6 +88,7 @@ class SimulatedLink:
         self.client: Any = self
         self.unfinished = 0
         self.cookies_changed = False
+        self.handshake_due = False
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
         self.renewals = 0

@@ -30,7 +30,7 @@ from twikit.client.v11 import V11Client
 from twikit.constants import TOKEN
 
 from twikit_pool.accounts.private_files import replace_private
-from twikit_pool.drop_in.failures import out_of_calls
+from twikit_pool.drop_in.failures import as_twikit, out_of_calls
 from twikit_pool.drop_in.makers import MAKING, Makers, naming
 from twikit_pool.drop_in.refused import REFUSED_ATTRIBUTES, REFUSED_METHODS, refused
 from twikit_pool.drop_in.turns import CURRENT, Turn, take
@@ -44,6 +44,7 @@ from twikit_pool.errors import (
 from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
+from twikit_pool.redaction import without_frames
 from twikit_pool.sessions.actions import ACTIONS, LONG_POSTS
 from twikit_pool.sessions.outcomes import CallFailed
 from twikit_pool.sessions.responses import endpoint_of
@@ -215,6 +216,8 @@ class PooledClient(Client):
             if cause is not None:
                 self._note_headers(getattr(cause, "headers", None))
                 raise cause from failure
+            if not answers:  # nothing was sent
+                raise as_twikit(failure, None) from failure
             # X hid the failure in a good status. twikit knows best what each method makes of it.
             turn.shown, answer = True, answers[-1]
         else:
@@ -224,8 +227,12 @@ class PooledClient(Client):
 
     async def _fetch(self, send: Callable[[Client], Awaitable[T]]) -> T:
         """Send to a host of files under a lease. Its answer is not judged: it says nothing of the account."""
-        async with self._lease(None) as lease, asyncio.timeout(self.pool.config.call_timeout):
-            return await send(_twikits(lease.client))
+        try:
+            async with self._lease(None) as lease, asyncio.timeout(self.pool.config.call_timeout):
+                return await send(_twikits(lease.client))
+        except BaseException as error:
+            without_frames(error)  # they hold the cookies that were sent
+            raise
 
     @asynccontextmanager
     async def _lease(self, endpoint: str | None) -> AsyncGenerator[Lease, None]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS: Final = 3
 """Attempts at a call that fails for a passing reason."""
 SHORTEST_PAUSE: Final = 0.2
+MOST_BENCHED: Final = 3
+"""Accounts that one call may turn out ill on. What benches more of them is likely the call, or X."""
 LONGEST_PAUSE: Final = 10.0
 """Seconds between attempts, drawn with decorrelated jitter: uniform(shortest, 3 x the last one)."""
 
@@ -70,12 +72,13 @@ class RetryBudget:
 class Patience:
     """Whether one call that failed is worth another attempt; counts them and waits in between."""
 
-    __slots__ = ("_any_account", "_failures", "_pause", "_pool", "attempts")
+    __slots__ = ("_any_account", "_benched", "_failures", "_pause", "_pool", "attempts")
 
     def __init__(self, pool: TwikitConnectionPool, *, any_account: bool) -> None:
         pool.retries.earn()
         self._pool = pool
         self._any_account = any_account
+        self._benched = 0
         self._failures = 0
         self._pause = SHORTEST_PAUSE
         self.attempts = 1
@@ -97,7 +100,8 @@ class Patience:
         """Whether the next attempt meets another window or another account: then it is no mere repetition."""
         if verdict.outcome is Outcome.RATE_LIMITED:
             return True
-        return self._any_account and verdict.bench is not None
+        self._benched += verdict.bench is not None
+        return self._any_account and 0 < self._benched < MOST_BENCHED and verdict.bench is not None
 
     async def _later(self, verdict: Verdict) -> bool:
         self._failures += 1

@@ -33,20 +33,22 @@ class Lease:
     or after the pool took the connection back, raises `LeaseLost`.
     """
 
-    __slots__ = ("_connection", "_epoch", "_pool", "request")
+    __slots__ = ("_connection", "_epoch", "_pool", "_used", "request")
 
     def __init__(self, pool: TwikitConnectionPool, request: ConnectionRequest) -> None:
         self._pool = pool
         self.request = request
         self._connection: PooledTwikitConnection | None = None
         self._epoch = -1
+        self._used = False
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._obtain().__await__()
 
     async def _obtain(self) -> Self:
-        if self._epoch >= 0:
+        if self._used:
             raise LeaseLost("this lease was used already; call pool.acquire() again for another")
+        self._used = True
         connection = await self._pool.obtain(self.request)
         self._connection, self._epoch = connection, connection.epoch
         return self

@@ -51,21 +51,29 @@ class TwikitConnectionPoolManager:
         """
         if name in self._pools:
             raise PoolError(f"a pool named {name!r} exists already; choose another name")
-        held = {each.account_id for pool in self._pools.values() for each in pool.connections()}
+
+        def held() -> set[str]:
+            return {each.account_id for pool in self._pools.values() for each in pool.connections()}
+
         pool = TwikitConnectionPool(
             self._sessions,
             config,
             pool_id=name,
-            accept=lambda account: account.id not in held and accept(account),
+            # Asked when the pool takes its accounts, in one step: another may be opening meanwhile.
+            accept=lambda account: account.id not in held() and accept(account),
             events=self.events,
             clock=self._sessions.clock,
         )
         self._pools[name] = pool
-        await pool.open()
-        if held and not pool.size:
+        try:
+            await pool.open()
+        except BaseException:
+            del self._pools[name]
+            raise
+        if not pool.size and (taken := held()):
             del self._pools[name]
             await pool.shutdown()
-            raise PoolError(f"no account is left for pool {name!r}: {len(held)} are in other pools")
+            raise PoolError(f"no account is left for pool {name!r}: {len(taken)} are in other pools")
         return pool
 
     async def shutdown(self) -> None:

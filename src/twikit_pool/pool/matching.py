@@ -104,6 +104,10 @@ class Matching:
             AcquireTimeout, AccountNotFound, AccountUnavailable, NoAccountAvailable, PoolOverloaded,
             PoolClosed: as `TwikitConnectionPool.acquire` says.
         """
+        if self._call_back_recovered():
+            connection = self.take(request)
+            if connection is not None:
+                return connection
         hopeless = self._why_hopeless(request)
         if hopeless is not None:
             raise hopeless
@@ -153,8 +157,7 @@ class Matching:
             if not self.any_leased():
                 self.all_returned.set()
             return
-        standing = connection.account.standing
-        if standing.state is not AccountState.ACTIVE and not standing.usable(self._clock.now()):
+        if not self._usable(connection):
             self._bench(connection)
             return
         if not self.line.empty:
@@ -193,9 +196,14 @@ class Matching:
                 return connection
         return None
 
-    @staticmethod
-    def _fits(connection: PooledTwikitConnection, request: ConnectionRequest) -> bool:
-        return connection.could_serve(request) and connection.wait_for(request) <= 0
+    def _fits(self, connection: PooledTwikitConnection, request: ConnectionRequest) -> bool:
+        return (
+            connection.could_serve(request) and connection.wait_for(request) <= 0 and self._usable(connection)
+        )
+
+    def _usable(self, connection: PooledTwikitConnection) -> bool:
+        standing = connection.account.standing
+        return standing.state is AccountState.ACTIVE or standing.usable(self._clock.now())
 
     def _match_waiters(self) -> None:
         """Serve every waiter that an idle connection can serve by now, the best first."""
@@ -244,6 +252,17 @@ class Matching:
             hopeless = self._why_hopeless(waiter.request)
             if hopeless is not None:
                 self._refuse(waiter, hopeless)
+
+    def _call_back_recovered(self) -> bool:
+        """Offer the benched connections whose accounts were found well meanwhile; whether there were any."""
+        recovered = [
+            each
+            for each in self.connections.values()
+            if each.state is ConnectionState.BENCHED and self._usable(each)
+        ]
+        for connection in recovered:
+            self.offer(connection)
+        return bool(recovered)
 
     def _unbench(self, connection: PooledTwikitConnection) -> None:
         if connection.state is ConnectionState.BENCHED:

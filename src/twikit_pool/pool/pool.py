@@ -22,7 +22,7 @@ from twikit_pool.accounts.model import Account
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import AccountError, PoolClosed, StoreError
+from twikit_pool.errors import PoolClosed
 from twikit_pool.events import (
     AccountStateChanged,
     CallFinished,
@@ -51,6 +51,9 @@ T = TypeVar("T")
 
 SHUTDOWN_GRACE: Final = 10.0
 """Seconds that running leases have to end when the pool shuts down."""
+
+CLOSING_PATIENCE: Final = 5.0
+"""Seconds that closing the sessions may take before it is cut short."""
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +95,7 @@ class TwikitConnectionPool:
         self.retries = RetryBudget()
         self._matching = Matching(pool_id, config, clock, self._publish)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opening = asyncio.Lock()
         self._opened = False
         self._closing = False
         self._shut_down = False
@@ -126,21 +130,27 @@ class TwikitConnectionPool:
         Raises:
             PoolClosed: the pool was shut down; make another.
         """
+        async with self._opening:
+            self._refuse_when_closing()
+            if self._opened:
+                return
+            accounts = await self.sessions.accounts()
+            self._refuse_when_closing()
+            self._opened = True
+            self._matching.start()
+            now = self.clock.now()
+            accepted = [account for account in accounts if self._accept(account)]
+            accepted.sort(key=lambda account: not account.standing.usable(now))
+            for account in accepted[: self.config.max_connections]:
+                connection = PooledTwikitConnection(account, self.sessions.windows(account.id))
+                self._matching.connections[account.id] = connection
+                self._publish(ConnectionCreated, account_id=account.id)
+                self._matching.offer(connection)
+            self._publish(PoolOpened, accounts=self.size)
+
+    def _refuse_when_closing(self) -> None:
         if self._closing:
             raise PoolClosed(f"pool {self.pool_id!r} was shut down; make another")
-        if self._opened:
-            return
-        accounts = [account for account in await self.sessions.accounts() if self._accept(account)]
-        self._opened = True
-        self._matching.start()
-        now = self.clock.now()
-        accounts = sorted(accounts, key=lambda account: not account.standing.usable(now))
-        for account in accounts[: self.config.max_connections]:
-            connection = PooledTwikitConnection(account, self.sessions.windows(account.id))
-            self._matching.connections[account.id] = connection
-            self._publish(ConnectionCreated, account_id=account.id)
-            self._matching.offer(connection)
-        self._publish(PoolOpened, accounts=self.size)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -167,8 +177,7 @@ class TwikitConnectionPool:
         finally:
             for connection in self.connections():
                 self._close(connection, "the pool shut down")
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._tasks_to_end()
             if self._owned is not None:
                 await self._owned.aclose()
             if not self._shut_down:
@@ -184,6 +193,15 @@ class TwikitConnectionPool:
         except TimeoutError:
             held = [c.account_id for c in self.connections() if c.state is ConnectionState.LEASED]
             logger.warning("closing %d connections still in use after %g s: %s", len(held), grace, held)
+
+    async def _tasks_to_end(self) -> None:
+        """Wait for what the pool still has under way; what hangs is cancelled."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSING_PATIENCE)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     # ------------------------------------------------------------ the public face
 
@@ -393,12 +411,7 @@ class TwikitConnectionPool:
     async def _settle(
         self, connection: PooledTwikitConnection, verdict: Verdict, endpoint: str | None
     ) -> None:
-        try:
-            standing = await self.sessions.settle(connection.account_id, verdict)
-        except (StoreError, AccountError, OSError) as error:
-            # Losing the store never stops the pool: the session knows the new state already.
-            logger.warning("the state of %s is not saved: %s", connection.account_id, error)
-            standing = connection.account.standing
+        standing = await self.sessions.settle(connection.account_id, verdict)
         if standing is not None:
             self._publish(
                 AccountStateChanged,

@@ -107,9 +107,15 @@ def parse_action(name: str, parameters: Mapping[str, Any]) -> Action:
     """
     kind = action_named(name)
     try:
-        return msgspec.convert(parameters, kind)
+        action = msgspec.convert(parameters, kind)
+        msgspec.json.encode(action)  # half a surrogate pair passes for text until it is to be sent
+    except UnicodeEncodeError as error:
+        raise InvalidParameters(
+            f"{name}: a text holds characters that cannot be sent ({error.reason})"
+        ) from None
     except (msgspec.ValidationError, InvalidParameters) as error:
         raise InvalidParameters(f"{name}: {_plainly(str(error))}") from None
+    return action
 
 
 def _plainly(complaint: str) -> str:

@@ -21,16 +21,26 @@ class Link(Protocol):
 
     Attributes:
         client: the library's own client, for whatever the named actions lack.
-        unfinished: requests that began and did not end with a whole response. Above zero and with
-            nothing running, the link is dirty: it must be renewed before the next use.
         on_request: told the endpoint of each request just before it leaves.
         on_response: told each raw response, before the library interprets it.
     """
 
     client: Any
-    unfinished: int
     on_request: Callable[[str], None] | None
     on_response: Callable[[RawResponse], None] | None
+
+    @property
+    def unfinished(self) -> int:
+        """Requests that began and did not end with a whole response.
+
+        Above zero and with nothing running, the link is dirty: it must be renewed before the next use.
+        """
+        ...
+
+    @property
+    def handshake_due(self) -> bool:
+        """Whether the next call begins with the log-in handshake."""
+        ...
 
     @property
     def cookies_changed(self) -> bool:

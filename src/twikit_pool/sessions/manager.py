@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,17 +11,21 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
-from twikit_pool.accounts.model import Account, AccountState, Standing
+from twikit_pool.accounts.model import LOGIN_COOKIE, Account, AccountState, Standing
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.errors import AccountUnavailable
+from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.attachments import attachments
 from twikit_pool.sessions.backend import SessionBackend
 from twikit_pool.sessions.backends.twikit import TwikitBackend
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict
-from twikit_pool.sessions.session import TwikitSession
+from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME
+from twikit_pool.sessions.session import STORE_PATIENCE, TwikitSession
 from twikit_pool.sessions.windows import RateWindows
+
+logger = logging.getLogger(__name__)
 
 CALL_TIMEOUT: Final = 30.0
 """Seconds a call may take, everything included, when nothing else is said."""
@@ -50,6 +56,7 @@ class TwikitSessionManager:
         self._sessions: dict[str, TwikitSession] = {}
         self._windows: dict[str, RateWindows] = {}
         self._stale: dict[str, set[str]] = {}
+        self._unsaved: dict[str, Standing] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,7 +91,7 @@ class TwikitSessionManager:
                 self._backend,
                 windows=self.windows(account.id),
                 clock=self.clock,
-                save_cookies=self.source.save_cookies,
+                save_cookies=self._save_cookies,
             )
         return session
 
@@ -151,13 +158,14 @@ class TwikitSessionManager:
             return standing
         if session.account.standing.state in (AccountState.ACTIVE, AccountState.DISABLED):
             return session.account.standing
-        return await self._stand(session, Standing(since=self.clock.now(), reason="checked and well"))
+        standing = Standing(since=self.clock.now(), reason="checked and well")
+        await self._stand(account_id, standing)
+        return standing
 
     async def settle(self, account_id: str, verdict: Verdict) -> Standing | None:
         """Carry a verdict's consequences out; returns the account's new standing if it has one."""
-        session = await self.open(account_id)
         if verdict.cool_seconds and verdict.endpoint:
-            session.windows.rest(verdict.endpoint, verdict.cool_seconds)
+            self.windows(account_id).rest(verdict.endpoint, verdict.cool_seconds)
         if verdict.outcome is Outcome.LIBRARY_STALE and verdict.endpoint:
             self._stale.setdefault(verdict.endpoint, set()).add(account_id)
         if verdict.bench is None:
@@ -165,14 +173,14 @@ class TwikitSessionManager:
         now = self.clock.now()
         until = now + timedelta(seconds=verdict.bench_seconds) if verdict.bench_seconds else None
         reason = f"{verdict.reason} ({verdict.evidence})" if verdict.evidence else verdict.reason
-        return await self._stand(
-            session,
-            Standing(state=verdict.bench, reason=reason, since=now, until=until),
-        )
+        standing = Standing(state=verdict.bench, reason=reason, since=now, until=until)
+        await self._stand(account_id, standing)
+        return standing
 
     def went_well(self, endpoint: str) -> None:
         """An endpoint answered as it should: the library is not out of date for it."""
-        self._stale.pop(endpoint, None)
+        for each in (endpoint, HOME, HANDSHAKE_SCRIPT):
+            self._stale.pop(each, None)
 
     def out_of_date(self) -> Mapping[str, int]:
         """Endpoints that X refused to know, with the number of accounts it did so to.
@@ -182,11 +190,33 @@ class TwikitSessionManager:
         """
         return {endpoint: len(accounts) for endpoint, accounts in self._stale.items()}
 
-    async def _stand(self, session: TwikitSession, standing: Standing) -> Standing:
-        """Keep a new standing, in the session first: a store that fails must not hide an illness."""
-        session.account = replace(session.account, standing=standing)
-        await self.source.set_standing(session.account.id, standing)
-        return standing
+    async def _stand(self, account_id: str, standing: Standing) -> None:
+        """Keep a new standing: in the session first, for a store that fails must not hide an illness."""
+        session = self._sessions.get(account_id)
+        if session is not None:
+            session.account = replace(session.account, standing=standing)
+        self._unsaved[account_id] = standing
+        await self._save_standings()
+
+    async def _save_standings(self) -> None:
+        """Save every standing that is not saved yet; what fails is tried again with the next one."""
+        for account_id, standing in list(self._unsaved.items()):
+            try:
+                async with asyncio.timeout(STORE_PATIENCE):
+                    await self.source.set_standing(account_id, standing)
+            except Exception as error:  # noqa: BLE001 - a boundary: the source may be the user's own code
+                logger.warning("the state of %s is not saved yet: %s", account_id, error)
+                return
+            if self._unsaved.get(account_id) is standing:
+                del self._unsaved[account_id]
+
+    async def _save_cookies(self, account: Account, cookies: Cookies) -> None:
+        """Save rotated cookies, unless a person has given the account a new log-in meanwhile."""
+        kept = (await self.source.account(account.id)).credentials.cookies
+        if kept.get(LOGIN_COOKIE) == account.credentials.cookies.get(LOGIN_COOKIE):
+            await self.source.save_cookies(account.id, cookies)
+        else:
+            logger.warning("%s has new cookies in its source; restart to use them", account.id)
 
     async def close(self, account_id: str) -> None:
         """Close the account's session if it is open; its windows stay known."""
@@ -196,5 +226,6 @@ class TwikitSessionManager:
 
     async def aclose(self) -> None:
         """Close every session. The source stays open: it belongs to whoever made it."""
+        await self._save_standings()
         for account_id in list(self._sessions):
             await self.close(account_id)

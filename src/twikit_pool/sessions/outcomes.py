@@ -200,27 +200,54 @@ _EXCEPTIONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Ro
 """Meanings of exceptions that no answer explains; the first that fits."""
 
 
-def judge(error: BaseException | None, responses: Sequence[RawResponse], *, sent: bool) -> Verdict:
+_UNREADABLE: Final = Row(Outcome.TRANSIENT, "the answer was not JSON", Taken.UNKNOWN)
+_NOT_X: Final = Row(
+    Outcome.TRANSIENT, "x.com answered with a page that is not X's: a challenge, maintenance or a proxy's own"
+)
+
+
+def judge(error: BaseException | None, responses: Sequence[RawResponse], *, sent: int) -> Verdict:
     """What an attempt meant.
 
     Args:
         error: what the client raised, None when it returned.
         responses: every raw response of the attempt, oldest first.
-        sent: whether the request that counts began to leave. When not, X took nothing.
+        sent: how many requests that count began to leave. When none did, X took nothing.
     """
     deciding = _deciding(error, responses)
-    if deciding is not None and (deciding.errors or deciding.status >= 400):
-        verdict = _by_answer(deciding)
-    elif error is None:
-        if deciding is not None and not deciding.readable:
-            verdict = _unreadable(deciding)
-        else:
-            return WELL
-    else:
+    if deciding is not None and isinstance(error, twikit_errors.AccountSuspended) and deciding.status == 429:
+        verdict = _verdict(CODES[64], deciding)  # twikit asked X, which says why it refuses
+    elif deciding is not None and (deciding.errors or deciding.status >= 300):
+        verdict = _by_answer(deciding, error)
+    elif error is not None:
         verdict = _by_exception(error, deciding)
+    elif deciding is not None and not deciding.readable:
+        verdict = _verdict(_UNREADABLE, deciding)
+    else:
+        return WELL
     if verdict.taken is not Taken.NO and (not sent or (deciding and deciding.endpoint == HOME)):
         return replace(verdict, taken=Taken.NO)
+    if verdict.taken is Taken.NO and sent > 1:
+        # What was refused is the last of several requests that count; the others may have had their effect.
+        return replace(verdict, taken=Taken.UNKNOWN)
     return verdict
+
+
+def _verdict(row: Row, response: RawResponse | None, *, reason: str | None = None) -> Verdict:
+    return Verdict(
+        outcome=row.outcome,
+        reason=reason or row.reason,
+        endpoint=response.endpoint if response else None,
+        status=response.status if response else None,
+        code=response.code if response else None,
+        taken=row.taken,
+        bench=row.bench,
+        bench_seconds=row.bench_seconds,
+        cool_seconds=row.cool_seconds,
+        renew_handshake=row.outcome is Outcome.LIBRARY_STALE
+        and response is not None
+        and response.status == 404,
+    )
 
 
 def _deciding(error: BaseException | None, responses: Sequence[RawResponse]) -> RawResponse | None:
@@ -236,31 +263,17 @@ def _deciding(error: BaseException | None, responses: Sequence[RawResponse]) -> 
     return None if broke and not limited else asked[-1]
 
 
-def _by_answer(response: RawResponse) -> Verdict:
+def _by_answer(response: RawResponse, error: BaseException | None) -> Verdict:
     code, message = response.code, response.message.lower()
     row = CODES.get(code) if code is not None else None
     if code in (37, 63):
         # X uses both for the account itself and for refusals about somebody else's.
         ours = "your account" in message or (code == 37 and "suspend" in message)
-        row = (
-            CODES[64]
-            if ours
-            else Row(Outcome.CALLER_FAULT, f"X refuses this to the account: {response.message}")
-        )
-    if row is None:
-        row = _by_status(response)
-    return Verdict(
-        outcome=row.outcome,
-        reason=row.reason,
-        endpoint=response.endpoint,
-        status=response.status,
-        code=code,
-        taken=row.taken,
-        bench=row.bench,
-        bench_seconds=row.bench_seconds,
-        cool_seconds=row.cool_seconds,
-        renew_handshake=row.outcome is Outcome.LIBRARY_STALE and response.status == 404,
-    )
+        refusal = Row(Outcome.CALLER_FAULT, f"X refuses this to the account: {response.message}")
+        row = CODES[64] if ours else refusal
+    if row is None and response.endpoint == HOME and response.status < 400 and error is not None:
+        return _by_exception(error, response)
+    return _verdict(row or _by_status(response), response)
 
 
 def _by_status(response: RawResponse) -> Row:
@@ -280,36 +293,20 @@ def _by_status(response: RawResponse) -> Row:
         return Row(Outcome.TRANSIENT, f"X answered {status}", Taken.UNKNOWN)
     if status == 400:
         return Row(Outcome.CALLER_FAULT, f"X rejects the request: {said}")
+    if status < 400:
+        return Row(Outcome.UNKNOWN, f"X sent the call elsewhere ({status})", Taken.UNKNOWN)
     taken = Taken.NO if 400 <= status < 500 else Taken.UNKNOWN
     return Row(Outcome.UNKNOWN, f"X answered {status} and said: {said}", taken)
 
 
-def _unreadable(response: RawResponse) -> Verdict:
-    return Verdict(
-        outcome=Outcome.TRANSIENT,
-        reason="the answer was not JSON",
-        endpoint=response.endpoint,
-        status=response.status,
-    )
-
-
 def _by_exception(error: BaseException, response: RawResponse | None) -> Verdict:
     row = next((row for kinds, row in _EXCEPTIONS if isinstance(error, kinds)), None)
-    if row is None and response is not None:
-        if not response.readable:
-            return _unreadable(response)
-        if isinstance(error, _UNPARSED):
-            # X answered 200 without an error: what was asked is done, only the library cannot read it.
-            row = Row(
-                Outcome.LIBRARY_STALE, "X's answer has a shape that the client library cannot read", Taken.YES
-            )
-    if row is None:
-        row = Row(Outcome.UNKNOWN, "{kind}: {error}", Taken.UNKNOWN)
-    return Verdict(
-        outcome=row.outcome,
-        reason=row.reason.format(kind=type(error).__name__, error=error),
-        endpoint=response.endpoint if response else None,
-        status=response.status if response else None,
-        taken=row.taken,
-        bench=row.bench,
-    )
+    if response is not None and not response.readable and (row is None or response.endpoint == HOME):
+        row = _NOT_X if response.endpoint == HOME else _UNREADABLE
+    elif row is None and response is not None and isinstance(error, _UNPARSED):
+        # X answered well: what was asked is done, only the library cannot read it.
+        row = Row(
+            Outcome.LIBRARY_STALE, "X's answer has a shape that the client library cannot read", Taken.YES
+        )
+    row = row or Row(Outcome.UNKNOWN, "{kind}: {error}", Taken.UNKNOWN)
+    return _verdict(row, response, reason=row.reason.format(kind=type(error).__name__, error=error))

@@ -25,6 +25,8 @@ USER_STATE: Final = "user_state"
 """What twikit asks after a 429 to tell a suspension from a limit."""
 
 _TOLD: Final = frozenset({b"x-rate-limit-limit", b"x-rate-limit-remaining", b"x-rate-limit-reset", b"date"})
+_X_PAGE: Final = (b"abs.twimg.com", b"/i/flow/login", b"/account/access", b"ondemand.s")
+"""What X's own pages hold, logged in or out, and a challenge or maintenance page of the edge does not."""
 _PREFIX: Final = re.compile(r"^/(i/)?(api/)?((1\.1|2)/)?")
 _IDS: Final = re.compile(r"(?<=/)[0-9][0-9-]*(?=/|$)")
 
@@ -47,7 +49,7 @@ class RawResponse:
         status: the HTTP status.
         errors: the errors that sank it. Empty when the body holds usable data beside them: X reports
             a field it could not decode that way, and the call went through.
-        readable: whether the body is JSON, as an API answer must be.
+        readable: whether the body is what it must be: JSON from the API, X's own page from x.com.
         limit, remaining, reset: the window's headers; `reset` is the server's epoch second.
         date: the server's clock, epoch seconds, from the `Date` header.
     """
@@ -86,6 +88,8 @@ def endpoint_of(host: bytes, target: bytes) -> str:
         return path.rsplit("/", 1)[1]
     if host == b"abs.twimg.com":
         return HANDSHAKE_SCRIPT
+    if host.partition(b".")[2] not in (b"com", b"x.com", b"twitter.com") or host.startswith(b"ton."):
+        return host.decode("ascii", "replace")  # files: each has a path of its own, and no window
     if path in ("", "/"):
         return HOME
     if path.endswith("user_state.json"):
@@ -112,9 +116,12 @@ def read_response(response: httpx.Response) -> RawResponse:
             told[name.lower()] = value
     errors: tuple[XError, ...] = ()
     readable = True
-    if endpoint not in (HOME, HANDSHAKE_SCRIPT):
-        body, failed = response.content, response.status_code >= 400
-        readable = failed or not body or body[:64].lstrip()[:1] in (b"{", b"[")
+    body, failed = response.content, response.status_code >= 400
+    if endpoint == HOME:
+        readable = failed or any(mark in body for mark in _X_PAGE) or _leads_to_x(response)
+    elif endpoint != HANDSHAKE_SCRIPT:
+        empty = not body and "/" in endpoint  # v1.1 answers some writes with nothing; GraphQL never does
+        readable = failed or empty or body[:64].lstrip()[:1] in (b"{", b"[")
         if failed or b'"errors"' in body:
             errors = errors_in(body)
     return RawResponse(
@@ -130,6 +137,11 @@ def read_response(response: httpx.Response) -> RawResponse:
     )
 
 
+def _leads_to_x(response: httpx.Response) -> bool:
+    """Whether x.com sends the account to its own log-in or to the page for restricted accounts."""
+    return any(page in response.headers.get("location", "") for page in ("/login", "/account/access"))
+
+
 def errors_in(body: bytes) -> tuple[XError, ...]:
     """The errors that sank a response with this body; none where it holds usable data beside them."""
     try:
@@ -139,12 +151,19 @@ def errors_in(body: bytes) -> tuple[XError, ...]:
     if not isinstance(document, dict):
         return ()
     fields = cast("dict[str, Any]", document)
-    entries, payload = fields.get("errors"), fields.get("data")
-    if not isinstance(entries, list) or (
-        isinstance(payload, dict) and any(cast("dict[str, Any]", payload).values())
-    ):
+    entries = fields.get("errors")
+    if not isinstance(entries, list) or _holds_anything(fields.get("data")):
         return ()
     return tuple(_error(entry) for entry in cast("list[Any]", entries))
+
+
+def _holds_anything(value: Any) -> bool:
+    """Whether there is a value anywhere within; X sends empty shells beside its errors."""
+    if isinstance(value, dict):
+        return any(_holds_anything(each) for each in cast("dict[str, Any]", value).values())
+    if isinstance(value, list):
+        return any(_holds_anything(each) for each in cast("list[Any]", value))
+    return value is not None
 
 
 def _error(entry: Any) -> XError:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from twikit_pool.accounts.model import Account
 from twikit_pool.clock import Clock
-from twikit_pool.errors import AccountError, PoolClosed, StoreError
+from twikit_pool.errors import PoolClosed
 from twikit_pool.redaction import Cookies, without_frames
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
@@ -19,11 +19,14 @@ from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, USER_STATE, R
 from twikit_pool.sessions.windows import RateWindows
 
 T = TypeVar("T")
-SaveCookies = Callable[[str, Cookies], Awaitable[None]]
+SaveCookies = Callable[[Account, Cookies], Awaitable[None]]
 OnSend = Callable[[], None]
 
 HANDSHAKE_AGE: Final = 600.0
 """Seconds after which a 404 may mean that X has changed its transaction keys, not its operations."""
+
+STORE_PATIENCE: Final = 5.0
+"""Seconds that a call waits for the source to keep what it learned."""
 
 LASTING_COOKIES: Final = frozenset({"auth_token", "ct0", "kdt", "twid"})
 """The cookies worth keeping; the others (`__cf_bm`, `guest_id`, …) change with nearly every answer."""
@@ -42,7 +45,7 @@ class _Attempt:
         self.endpoint = endpoint
         self.on_send = on_send
         self.responses: list[RawResponse] = []
-        self.sent = False
+        self.sent = 0
 
     def begin(self, endpoint: str) -> None:
         """A request is about to leave; the caller is told when it is the one that counts."""
@@ -50,7 +53,7 @@ class _Attempt:
         if counts:
             if self.on_send is not None:
                 self.on_send()
-            self.sent = True
+            self.sent += 1
 
 
 class TwikitSession:
@@ -153,6 +156,9 @@ class TwikitSession:
         Without an `endpoint`, every request but the handshake's counts as the one.
         """
         async with self._lock:
+            closed = self._closed_window(endpoint)
+            if closed is not None:
+                raise CallFailed(self.account.id, name, closed)
             verdict, result, error = await self._once(perform, _Attempt(endpoint, on_send), timeout)
             if self._worth_repeating(verdict):
                 verdict, result, error = await self._once(perform, _Attempt(endpoint, on_send), timeout)
@@ -176,11 +182,26 @@ class TwikitSession:
         try:
             async with asyncio.timeout(timeout):
                 result = await perform()
+        except asyncio.CancelledError as cut:
+            without_frames(cut)
+            raise
         except Exception as raised:  # noqa: BLE001 - a boundary: twikit raises anything, and judge() reads it
             error = without_frames(raised)  # they hold cookies in their locals
         finally:
             self._attempt = None
         return judge(error, attempt.responses, sent=attempt.sent), result, error
+
+    def _closed_window(self, endpoint: str | None) -> Verdict | None:
+        """The verdict of a call that X must refuse, so that it is not sent; None when it may be."""
+        needed = [endpoint] if endpoint is not None else []
+        if self._link.handshake_due:
+            needed.append(HOME)
+        for each in needed:
+            wait = self.windows.wait(each)
+            if wait > 0:
+                reason = f"the rate window opens in {wait:.0f} s; nothing was sent"
+                return Verdict(outcome=Outcome.RATE_LIMITED, reason=reason, endpoint=each, taken=Taken.NO)
+        return None
 
     def _worth_repeating(self, verdict: Verdict) -> bool:
         """Whether the same call may work at once: X took nothing, and what was wrong is mended."""
@@ -206,13 +227,14 @@ class TwikitSession:
             self._attempt.responses.append(response)
 
     async def _keep_cookies(self) -> None:
-        """Save rotated cookies. A store that fails does not fail the call; the next one tries again."""
+        """Save rotated cookies. A store that fails or hangs fails no call; the next one tries again."""
         cookies = self._link.cookies()
         known = self.account.credentials.cookies
         if any(cookies.get(name) != known.get(name) for name in LASTING_COOKIES):
             try:
-                await self._save_cookies(self.account.id, cookies)
-            except (StoreError, AccountError, OSError) as error:
+                async with asyncio.timeout(STORE_PATIENCE):
+                    await self._save_cookies(self.account, cookies)
+            except Exception as error:  # noqa: BLE001 - a boundary: the source may be the user's own code
                 logger.warning("new cookies of %s are not saved yet: %s", self.account.id, error)
                 return
             self.account = self.account.with_cookies(cookies)

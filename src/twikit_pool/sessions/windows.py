@@ -63,14 +63,20 @@ class RateWindows:
 
     def note(self, response: RawResponse) -> None:
         """Take in what an answer says about its endpoint's window."""
+        endpoint = response.endpoint
         refused = response.status == 429 or response.code == 88
         if response.reset is not None and response.remaining is not None:
-            self._follow(response, 0 if refused else response.remaining)
-        elif refused:
-            self._back_off(response.endpoint)
-            return
+            self._follow(response, response.reset, 0 if refused else response.remaining)
         if not refused:
-            self._refusals.pop(response.endpoint, None)
+            self._refusals.pop(endpoint, None)
+            return
+        refusals = self._refusals[endpoint] = self._refusals.get(endpoint, 0) + 1
+        if response.reset is None or (refusals > 1 and self.wait(endpoint) < FIRST_BACKOFF):
+            # No word on how long, or a word that did not hold: asking again soon would be pressing.
+            most = min(WINDOW, FIRST_BACKOFF * 2.0 ** (refusals - 1))
+            self.rest(endpoint, most * self._rng.uniform(0.5, 1.0))
+        elif self.wait(endpoint) < ROUNDING:
+            self.rest(endpoint, ROUNDING)
 
     def rest(self, endpoint: str, seconds: float) -> None:
         """Close an endpoint for this long, whatever its headers say."""
@@ -79,26 +85,19 @@ class RateWindows:
         if window is None or window.remaining > 0 or window.ends < ends:
             self._windows[endpoint] = Window(limit=None, remaining=0, reset=None, ends=ends)
 
-    def _follow(self, response: RawResponse, remaining: int) -> None:
-        if response.reset is None:
-            return
+    def _follow(self, response: RawResponse, reset: int, remaining: int) -> None:
         now = self._clock.monotonic()
         window = self._windows.get(response.endpoint)
         if window is not None and window.ends > now:
             if window.reset is None:  # resting for a reason that headers do not know
                 return
-            if response.reset < window.reset:  # an answer of an earlier window, late
+            if reset < window.reset:  # an answer of an earlier window, late
                 return
-            if response.reset == window.reset:
+            if reset == window.reset:
                 window.remaining = min(window.remaining, remaining)
                 return
         server_now = response.date if response.date is not None else self._clock.now().timestamp()
-        length = min(max(response.reset - server_now, 0.0), WINDOW) + ROUNDING
+        length = min(max(reset - server_now, 0.0), WINDOW) + ROUNDING
         self._windows[response.endpoint] = Window(
-            limit=response.limit, remaining=remaining, reset=response.reset, ends=now + length
+            limit=response.limit, remaining=remaining, reset=reset, ends=now + length
         )
-
-    def _back_off(self, endpoint: str) -> None:
-        refusals = self._refusals[endpoint] = self._refusals.get(endpoint, 0) + 1
-        most = min(WINDOW, FIRST_BACKOFF * 2.0 ** (refusals - 1))
-        self.rest(endpoint, most * self._rng.uniform(0.5, 1.0))

@@ -183,6 +183,8 @@ async def test_an_account_that_was_set_aside_is_not_logged_in(home: Any) -> None
 
 async def test_when_every_account_is_ill_the_pool_says_so(home: Any) -> None:
     home.x.fault("lock")
+    with pytest.raises(errors.AccountLocked):  # what X said, after as many accounts as one call may try
+        await home.client().search_tweet("the", "Top")
     with pytest.raises(NoAccountAvailable, match="3 locked"):
         await home.client().search_tweet("the", "Top")
     assert await home.client().is_logged_in() is False

@@ -148,18 +148,16 @@ async def test_cookies_that_cannot_be_saved_fail_no_call_and_are_saved_later(
     home: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     me = home.id(0)
-    save = home.source.save_cookies
 
     async def full_disk(account_id: str, cookies: Cookies) -> None:
         raise StoreError("the disk is full")
 
     async with TwikitSessionManager(home.source, backend=home.sessions._backend) as sessions:
         monkeypatch.setattr(home.source, "save_cookies", full_disk)
-        session = await sessions.open(me)
         home.x.rotate_ct0(me)
         await sessions.execute_action(me, "get_user", {"handle": me})
         assert "the disk is full" in caplog.text
         assert (await home.source.account(me)).credentials.cookies["ct0"] != home.x.accounts[0].cookies["ct0"]
-        session._save_cookies = save
+        monkeypatch.undo()
         await sessions.execute_action(me, "get_user", {"handle": me})
     assert (await home.source.account(me)).credentials.cookies["ct0"] == home.x.accounts[0].cookies["ct0"]

@@ -26,7 +26,7 @@ def answer(status: int = 200, code: int | None = None, message: str = "", **more
     return RawResponse(**fields)  # type: ignore[arg-type]
 
 
-def verdict(*answers: RawResponse, error: Exception | None = None, sent: bool = True) -> Verdict:
+def verdict(*answers: RawResponse, error: Exception | None = None, sent: int = 1) -> Verdict:
     return judge(error, answers, sent=sent)
 
 
@@ -135,8 +135,8 @@ def test_an_exception_that_no_answer_explains(
 
 
 def test_what_did_not_leave_was_not_taken() -> None:
-    assert verdict(error=TimeoutError(), sent=False).taken is Taken.NO
-    assert verdict(answer(503, endpoint="media/upload"), error=RuntimeError(), sent=False).taken is Taken.NO
+    assert verdict(error=TimeoutError(), sent=0).taken is Taken.NO
+    assert verdict(answer(503, endpoint="media/upload"), error=RuntimeError(), sent=0).taken is Taken.NO
 
 
 def test_a_good_answer_is_ok_though_others_came_before() -> None:

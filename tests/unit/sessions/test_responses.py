@@ -73,7 +73,7 @@ def test_a_post_that_speaks_of_errors_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "readable"), [(b"{}", True), (b"", True), (b"<html>", False), (b"\x00\x01", False)]
+    ("body", "readable"), [(b"{}", True), (b"", False), (b"<html>", False), (b"\x00\x01", False)]
 )
 def test_an_answer_that_is_not_json_is_told_apart(body: bytes, readable: bool) -> None:
     assert read_response(response(200, body)).readable is readable

@@ -73,19 +73,57 @@ class XClient(Client):
         return response
 
 
+class _Wire:
+    """One HTTP client's requests: counts those that began and did not end with a whole response.
+
+    Each HTTP client has its own, so that a straggler of one that was replaced counts for nobody.
+    """
+
+    __slots__ = ("_link", "unfinished")
+
+    def __init__(self, link: TwikitLink) -> None:
+        self._link = link
+        self.unfinished = 0
+
+    async def begin(self, request: httpx.Request) -> None:
+        """A request is about to leave."""
+        on_request = self._link.on_request
+        if on_request is not None and self is self._link.wire:
+            on_request(endpoint_of_request(request))
+        self.unfinished += 1
+
+    async def end(self, response: httpx.Response) -> None:
+        """A response begins; it is read to its end here."""
+        await response.aread()
+        self.unfinished -= 1
+        on_response = self._link.on_response
+        if on_response is not None and self is self._link.wire:
+            on_response(read_response(response))
+
+
 class TwikitLink:
     """A twikit client of one account, and the eye on its wire."""
 
-    __slots__ = ("_account", "_transport", "client", "on_request", "on_response", "unfinished")
+    __slots__ = ("_account", "_transport", "client", "on_request", "on_response", "wire")
 
     def __init__(self, account: Account, transport: Transport, language: str) -> None:
         self._account = account
         self._transport = transport
-        self.unfinished = 0
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
+        self.wire = _Wire(self)
         self.client = XClient(language, self._http_settings())
         self.client.set_cookies(dict(account.credentials.cookies))
+
+    @property
+    def unfinished(self) -> int:
+        """Requests that began and did not end with a whole response."""
+        return self.wire.unfinished
+
+    @property
+    def handshake_due(self) -> bool:
+        """Whether twikit has no transaction keys yet."""
+        return not self.client.client_transaction.is_inited()
 
     @property
     def cookies_changed(self) -> bool:
@@ -100,19 +138,8 @@ class TwikitLink:
         return {
             "transport": self._transport(self._account),
             "timeout": TIMEOUT,
-            "event_hooks": {"request": [self._begin], "response": [self._end]},
+            "event_hooks": {"request": [self.wire.begin], "response": [self.wire.end]},
         }
-
-    async def _begin(self, request: httpx.Request) -> None:
-        if self.on_request is not None:
-            self.on_request(endpoint_of_request(request))
-        self.unfinished += 1
-
-    async def _end(self, response: httpx.Response) -> None:
-        await response.aread()
-        self.unfinished -= 1
-        if self.on_response is not None:
-            self.on_response(read_response(response))
 
     async def perform(self, action: Action, files: Sequence[Media]) -> Any:
         """Carry an action out; raises whatever twikit and httpx raise."""
@@ -129,8 +156,8 @@ class TwikitLink:
     async def renew(self) -> None:
         """Put a fresh HTTP client with the same cookies in place and close the old one."""
         old = self.client.http
+        self.wire = _Wire(self)
         self.client.adopt(httpx.AsyncClient(**self._http_settings()))
-        self.unfinished = 0
         await old.aclose()
 
     def renew_handshake(self) -> None:
