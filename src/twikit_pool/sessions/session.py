@@ -247,6 +247,10 @@ class TwikitSession:
                 await self._link.renew()
 
     async def aclose(self) -> None:
-        """Close the client. Calling it twice is harmless."""
-        self.closed = True
-        await self._link.aclose()
+        """Save what is not saved and close the client. Calling it twice is harmless."""
+        try:
+            if not self.closed and self._link.cookies_changed:
+                await self._keep_cookies()
+        finally:
+            self.closed = True
+            await self._link.aclose()
