@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twikit_pool.accounts import cookie_files
+from twikit_pool.accounts.memory import MemoryAccounts
 from twikit_pool.accounts.private_files import replace_private
 from twikit_pool.errors import AccountNotFound, InvalidAccount, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from twikit_pool.accounts.model import Account, Standing
+    from twikit_pool.accounts.model import Account
     from twikit_pool.redaction import Cookies
 
 
@@ -30,7 +29,7 @@ class FileProblem:
         return f"{self.path}: {self.reason}"
 
 
-class CookieFolder:
+class CookieFolder(MemoryAccounts):
     """An `AccountSource` of cookie files; an account's id is its file's name without the ending.
 
     The files are read once. Rotated cookies are written back into the file they came from, in its
@@ -48,7 +47,7 @@ class CookieFolder:
     def __init__(self, where: str | Path, *, skip_bad: bool = False) -> None:
         self.problems: tuple[FileProblem, ...] = ()
         """The files that were left out, and why."""
-        self._accounts: dict[str, Account] = {}
+        super().__init__()
         self._paths: dict[str, Path] = {}
         self._writing = threading.Lock()
         problems: list[FileProblem] = []
@@ -64,18 +63,6 @@ class CookieFolder:
             )
         self.problems = tuple(problems)
 
-    async def accounts(self) -> Sequence[Account]:
-        """Every account, in any state, ordered by id."""
-        return [self._accounts[account_id] for account_id in sorted(self._accounts)]
-
-    async def account(self, account_id: str) -> Account:
-        """One account, as it is now.
-
-        Raises:
-            AccountNotFound: there is no such file.
-        """
-        return self._found(account_id)
-
     async def save_cookies(self, account_id: str, cookies: Cookies) -> None:
         """Keep rotated cookies in the account's file, all or nothing.
 
@@ -84,20 +71,9 @@ class CookieFolder:
             InvalidAccount: the log-in cookie is not among them.
             StoreError: the file cannot be written.
         """
-        changed = self._found(account_id).with_cookies(cookies)
+        self._found(account_id).with_cookies(cookies)  # what is no log-in is refused before it is written
         await asyncio.to_thread(self._write, self._paths[account_id], cookies)
-        self._accounts[account_id] = changed
-
-    async def set_standing(self, account_id: str, standing: Standing) -> None:
-        """Keep an account's new state, in memory.
-
-        Raises:
-            AccountNotFound: there is no such file.
-        """
-        self._accounts[account_id] = replace(self._found(account_id), standing=standing)
-
-    async def aclose(self) -> None:
-        """Nothing to let go of: no file stays open."""
+        await super().save_cookies(account_id, cookies)
 
     def _found(self, account_id: str) -> Account:
         try:

@@ -179,6 +179,7 @@ class TwikitConnectionPool:
                 self._close(connection, "the pool shut down")
             await self._tasks_to_end()
             if self._owned is not None:
+                await self.sessions.aclose()
                 await self._owned.aclose()
             if not self._shut_down:
                 self._shut_down = True

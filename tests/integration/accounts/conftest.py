@@ -4,36 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twikit_pool.accounts import Account, AccountStore, Credentials, Keyring
-from twikit_pool.redaction import Cookies, Secret
+from twikit_pool.accounts import AccountStore, Keyring
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
     from pathlib import Path
-
-
-@pytest.fixture
-def full_account() -> Callable[[str], Account]:
-    """Makes an account in which every field is set."""
-
-    def make(account_id: str) -> Account:
-        return Account(
-            id=account_id,
-            handle="Brand_UK",
-            credentials=Credentials(
-                cookies=Cookies(auth_token="canary-token", ct0="canary-csrf"),
-                password=Secret("canary-password"),
-                email=Secret("canary@example.org"),
-                totp=Secret("canary-totp"),
-            ),
-            proxy=Secret("http://user:canary-proxy@localhost:8080"),
-            tags=frozenset({"uk", "news"}),
-            capabilities=frozenset({"long_posts"}),
-            caps={"CreateTweet": 50},
-            notes="two words",
-        )
-
-    return make
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,23 @@ def test_memory_and_folder_need_no_database() -> None:
         "sys.exit('sqlalchemy' in sys.modules or 'cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_an_illness_found_while_cookies_are_saved_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bob.json").write_text('{"auth_token": "a", "ct0": "b"}')
+    folder = CookieFolder(tmp_path)
+    write = folder._write
+
+    def slowly(path: Path, cookies: Cookies) -> None:
+        time.sleep(0.05)
+        write(path, cookies)
+
+    monkeypatch.setattr(folder, "_write", slowly)
+    saving = asyncio.create_task(folder.save_cookies("bob", Cookies(auth_token="a", ct0="new")))
+    await asyncio.sleep(0.01)
+    await folder.set_standing("bob", Standing(state=AccountState.LOCKED))
+    await saving
+    account = await folder.account("bob")
+    assert (account.standing.state, account.credentials.cookies["ct0"]) == (AccountState.LOCKED, "new")
