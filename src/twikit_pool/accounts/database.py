@@ -62,8 +62,8 @@ class Database:
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self.path: Final = Path(self._url.database or "") if self._sqlite else None
         """The SQLite file; None for PostgreSQL."""
-        self.name: Final = str(self.path or self._url.render_as_string(hide_password=True))
-        """How it is called in messages: without its password."""
+        self.name: Final = str(self.path or self._url.set(query={}).render_as_string(hide_password=True))
+        """How it is called in messages: without its password, which may stand in the query too."""
         options: dict[str, Any] = {"hide_parameters": True}
         if self._sqlite:
             # isolation_level None: transactions begin when and as we say, not as the driver guesses.

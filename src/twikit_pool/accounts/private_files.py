@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -37,11 +38,21 @@ def create_private(path: Path, content: bytes) -> None:
 
 
 def replace_private(path: Path, content: bytes) -> None:
-    """Put the content in the file's place, all or nothing: a reader sees the old file or the new one."""
+    """Put the content in the file's place, all or nothing: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: it cannot be written, or what is there is no ordinary file; nothing is left behind.
+    """
     path = path.resolve()  # a symbolic link stays one; its target is replaced
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     _fill(descriptor, Path(temporary), content)
-    Path(temporary).replace(path)
+    try:
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twikit_pool.accounts.keys import read_key_file, write_key_file
+from twikit_pool.accounts.private_files import PRIVATE_FILE
 from twikit_pool.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none; there a second rotation is up to the operator
+    fcntl = None
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,15 +40,37 @@ async def rotate_key_file(store: AccountStore, path: Path, *, drop_old: bool = F
     Raises:
         KeyMissing: the file cannot be read or written.
         WrongKey: a key in use is not in the file; nothing was changed.
+        ConfigError: another rotation of this key file is under way.
     """
-    keyring = read_key_file(path)
-    if not await unfinished(store):
-        keyring = keyring.with_new_key()
-        write_key_file(path, keyring)
-    accounts = await store.rekey(keyring)
-    if drop_old:
-        write_key_file(path, keyring.only_current())
-    return accounts
+    with _one_at_a_time(path):
+        keyring = read_key_file(path)
+        if not await unfinished(store):
+            keyring = keyring.with_new_key()
+            write_key_file(path, keyring)
+        accounts = await store.rekey(keyring)
+        if drop_old:
+            write_key_file(path, keyring.only_current())
+        return accounts
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Generator[None]:
+    """Hold the key file against other rotations: the last to write it would drop a key that is in use.
+
+    The lock lies on a file of its own, for the key file is replaced; the system lets it go when we die.
+    """
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"another rotation of {path} is under way: run it again when that has ended"
+                ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def finish_rotation(store: AccountStore) -> int:

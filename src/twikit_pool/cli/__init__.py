@@ -14,6 +14,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
+from twikit_pool.cli.courtesy import courteous
 from twikit_pool.errors import ConfigError, TwikitPoolError
 
 FAILED: Final = 1
@@ -39,6 +40,10 @@ def main() -> None:
     except TwikitPoolError as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
+    except OSError as error:
+        courteous(sys.stderr, stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        courteous(sys.stdout).file.flush()
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -6,15 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Group, Parameter, validators
-from rich.console import Console
 from rich.text import Text
 
+from twikit_pool.cli.courtesy import courteous
 from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
 from twikit_pool.cli.progress import Meter, Way, show
 from twikit_pool.cli.run_summary import print_summary
@@ -66,7 +66,8 @@ async def run(
 
     Args:
         jobs: the file, or - for standard input.
-        results: where results go; JOBS.results.jsonl in this folder when not given.
+        results: where results go; JOBS.results.jsonl in this folder when not given, and
+            JOBS.sandbox.results.jsonl when the accounts are simulated.
         store: the account store's path or URL; the user's own when no accounts are named.
         cookies: a folder of cookie files, or a pattern such as 'cookies/*.json'.
         sandbox: so many accounts of a simulator that is made for this run.
@@ -80,16 +81,23 @@ async def run(
         cookies=cookies, store=store, sandbox=sandbox, sandbox_faults=sandbox_faults, simulator=simulator
     )
     for name, value, least in (("--window", window, 1), ("--sandbox", sandbox, 1), ("--timeout", timeout, 0)):
-        if value is not None and value < least:
+        if value is not None and not value >= least:
             raise ConfigError(f"{name} must be at least {least}, not {value:g}")
-    place = results or Path("results.jsonl" if jobs == "-" else f"{Path(jobs).stem}.results.jsonl")
+    # A try-out has results of its own: a real run that took them for its own would skip every job.
+    name = ["" if jobs == "-" else Path(jobs).stem, "sandbox" if sandbox or simulator else ""]
+    place = results or Path(".".join([part for part in name if part] + ["results.jsonl"]))
+    rejected = place.with_name(f"{place.name}.rejects.jsonl")
     config = ConnectionPoolConfig(acquire_timeout=None)
-    with _opened(jobs) as descriptor:
+    with _opened(jobs, apart_from=(place, rejected)) as descriptor:
         async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
+            if not pool.size:
+                raise ConfigError(
+                    "there are no accounts there: nothing was run; see `twikit-pool accounts list`"
+                )
             reader = JobReader(descriptor, accounts={each.account_id for each in pool.connections()})
             with (
                 ResultsFile(place) as kept,
-                RejectsFile(place.with_name(f"{place.name}.rejects.jsonl")) as rejects,
+                RejectsFile(rejected) as rejects,
             ):
                 runner = JobRunner(pool, results=kept, window=window, timeout=timeout)
                 return await _Run(pool, reader, runner, kept, rejects).to_the_end(progress)
@@ -111,7 +119,7 @@ class _Run:
         self._runner = runner
         self._results = results
         self._rejects = rejects
-        self._screen = Console(stderr=True)
+        self._screen = courteous(sys.stderr, stderr=True)
         self._meter = Meter(runner=runner, reader=reader, pool=pool, clock=SYSTEM_CLOCK)
         self._signal: int | None = None
 
@@ -138,7 +146,7 @@ class _Run:
                 display.cancel()
                 await asyncio.wait([display])
         print_summary(
-            Console(),
+            courteous(sys.stdout),
             summary=summary,
             runner=self._runner,
             seconds=SYSTEM_CLOCK.monotonic() - began,
@@ -178,11 +186,17 @@ def _exit_code(outcomes: Counter[str], rejected: int) -> int:
 
 
 @contextmanager
-def _opened(jobs: str) -> Generator[int]:
+def _opened(jobs: str, *, apart_from: Sequence[Path]) -> Generator[int]:
     if jobs == "-":
+        if sys.stdin is None:
+            raise ConfigError("standard input is closed: name a jobs file")
         yield sys.stdin.fileno()
         return
+    if Path(jobs).resolve() in {path.resolve() for path in apart_from}:
+        raise ConfigError(f"{jobs} would be written over by this run: give other --results")
     try:
+        if Path(jobs).is_dir():
+            raise ConfigError(f"{jobs} is a folder: name a jobs file in it")
         descriptor = os.open(jobs, os.O_RDONLY)
     except OSError as error:
         raise ConfigError(f"the jobs file {jobs} cannot be read: {error.strerror}") from None

@@ -70,8 +70,9 @@ class Journal:
         database = self._database
         # Held until closed, and let go by the system if the process dies: no lock file can be left behind.
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
+        # Not WAL: what is committed must lie in this very file, for people move and copy it with the results.
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("PRAGMA synchronous = OFF")
         database.execute("BEGIN IMMEDIATE")
         version = self._one("PRAGMA user_version")
         if version not in (0, _VERSION):

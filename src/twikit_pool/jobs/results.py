@@ -147,9 +147,10 @@ class ResultsFile:
             written = os.write(self._descriptor, whole)
         except OSError as error:
             raise ResultsError(f"{self.path} cannot be written: {error.strerror}; then run again") from None
-        self._size += written
         if written < len(whole):
+            os.ftruncate(self._descriptor, self._size)  # or the next line would be glued to this half
             raise ResultsError(f"{self.path} took only part of a line: free some space, then run again")
+        self._size += written
 
     # ------------------------------------------------------------ what an earlier run left
 

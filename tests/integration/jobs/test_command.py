@@ -61,8 +61,8 @@ def test_all_well(command: Command, x: SimulatorProcess, tmp_path: Path, results
     code, out, err = finish(command(name, "--simulator", x.url, "--progress", "none"))
     assert (code, err) == (0, "")
     assert "9 ok" in out
-    assert "jobs.results.jsonl" in out
-    results = results_in(tmp_path / "jobs.results.jsonl")
+    assert "jobs.sandbox.results.jsonl" in out
+    results = results_in(tmp_path / "jobs.sandbox.results.jsonl")
     assert results.outcomes == {**{f"p{each}": "ok" for each in range(8)}, "line-9": "ok"}
     assert set(results.lines[0]) == {
         "id",
@@ -75,7 +75,7 @@ def test_all_well(command: Command, x: SimulatorProcess, tmp_path: Path, results
         "result",
     }
     made = {path.name for path in tmp_path.iterdir() if path.is_file()}
-    assert made == {"jobs.jsonl", "jobs.results.jsonl", "jobs.results.jsonl.journal"}
+    assert made == {"jobs.jsonl", "jobs.sandbox.results.jsonl", "jobs.sandbox.results.jsonl.journal"}
     for each in made - {"jobs.jsonl"}:
         assert stat.S_IMODE((tmp_path / each).stat().st_mode) == 0o600
 
@@ -171,7 +171,7 @@ def test_two_runs_cannot_share_their_results(command: Command, x: SimulatorProce
     x.fault("slow", seconds=2.0)
     name = jobs_file(tmp_path, *posts(1))
     first = command(name, "--simulator", x.url)
-    until((tmp_path / "jobs.results.jsonl.journal").exists)
+    until((tmp_path / "jobs.sandbox.results.jsonl.journal").exists)
     time.sleep(0.3)
     code, _, err = finish(command(name, "--simulator", x.url))
     assert code == 1
@@ -185,7 +185,7 @@ def test_an_interrupted_run_ends_well_and_goes_on_later(
     command: Command, x: SimulatorProcess, tmp_path: Path, results_in: Any, signum: signal.Signals, code: int
 ) -> None:
     x.fault("slow", seconds=0.2)
-    path = tmp_path / "jobs.results.jsonl"
+    path = tmp_path / "jobs.sandbox.results.jsonl"
     name = jobs_file(tmp_path, *posts(30))
     process = command(name, "--simulator", x.url)
     until(lambda: path.exists() and path.read_bytes().count(b"\n") >= 3)
@@ -222,7 +222,7 @@ def test_a_second_signal_leaves_at_once_and_is_as_safe_as_a_kill(
     code, out, _ = finish(command(name, "--simulator", x.url))
     assert code == 1
     assert f"{ACCOUNTS} writes of a run that died" in out
-    outcomes = results_in(tmp_path / "jobs.results.jsonl").outcomes
+    outcomes = results_in(tmp_path / "jobs.sandbox.results.jsonl").outcomes
     assert sorted(outcomes.values()) == ["ambiguous"] * ACCOUNTS + ["ok"] * (10 - ACCOUNTS)
 
 
