@@ -88,16 +88,26 @@ def read_text(path: Path) -> str:
     Raises:
         InvalidAccount: it cannot be read, is no text, or is larger than `MAX_COOKIE_FILE`.
     """
-    problem = "it is not text in UTF-8"
     try:
-        if path.stat().st_size > MAX_COOKIE_FILE:
-            raise InvalidAccount(f"it is larger than {MAX_COOKIE_FILE // 2**20} MiB, so it is no cookie file")
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            return text_of(file.read(MAX_COOKIE_FILE + 1))
     except OSError as error:
-        problem = f"it cannot be read ({error.strerror})"
+        raise InvalidAccount(f"it cannot be read ({error.strerror}): export the cookies again") from None
+
+
+def text_of(content: bytes) -> str:
+    """The text of a cookie file's content.
+
+    Raises:
+        InvalidAccount: it is no text, or larger than `MAX_COOKIE_FILE`.
+    """
+    if len(content) > MAX_COOKIE_FILE:
+        raise InvalidAccount(f"it is larger than {MAX_COOKIE_FILE // 2**20} MiB, so it is no cookie file")
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass  # raised anew below, without the bytes that this error carries
-    raise InvalidAccount(f"{problem}: export the cookies again")
+    raise InvalidAccount("it is not text in UTF-8: export the cookies again")
 
 
 def read_account(path: Path, account_id: str) -> Account:
@@ -106,7 +116,16 @@ def read_account(path: Path, account_id: str) -> Account:
     Raises:
         InvalidAccount: the file or the id is malformed.
     """
-    found = parse(read_text(path))
+    return account_of(read_text(path), account_id)
+
+
+def account_of(text: str, account_id: str) -> Account:
+    """The account of a cookie file's text.
+
+    Raises:
+        InvalidAccount: the text or the id is malformed.
+    """
+    found = parse(text)
     return Account(id=account_id, credentials=Credentials(cookies=found.cookies, expires=found.expires))
 
 
@@ -222,7 +241,7 @@ def _browser_entry(place: int, cookie: Any) -> _Entry:
         name=name,
         value=value,
         domain=domain,
-        expires=float(expires) if isinstance(expires, int | float) else None,
+        expires=expires if isinstance(expires, int | float) else None,
     )
 
 

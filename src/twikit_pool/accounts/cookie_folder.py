@@ -58,8 +58,8 @@ class CookieFolder(MemoryAccounts):
                 problems.append(FileProblem(path=path, reason=str(error)))
         if problems and not skip_bad:
             raise InvalidAccount(
-                f"{len(problems)} bad cookie file(s) in {where} (skip_bad=True leaves them out): "
-                + "; ".join(map(str, problems))
+                f"{len(problems)} bad cookie file(s) in {where}: mend them or move them away (a program may "
+                "pass skip_bad=True). " + "; ".join(map(str, problems))
             )
         self.problems = tuple(problems)
 

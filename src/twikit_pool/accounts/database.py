@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from twikit_pool.accounts import locations
 from twikit_pool.accounts.private_files import PRIVATE_FILE, make_private_folder, open_to_others
-from twikit_pool.errors import ConfigError, StoreError, TwikitPoolError
+from twikit_pool.errors import ConfigError, InvalidAccount, StoreError, TwikitPoolError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Generator
@@ -83,15 +83,16 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _enforce_foreign_keys)
             event.listen(self._engine.sync_engine, "begin", _begin)
 
-    async def prepare(self) -> None:
-        """Create the SQLite file if it is missing, for its owner alone; tighten a store that others may read.
+    async def prepare(self, *, create: bool) -> None:
+        """Tighten an SQLite file that others may read; `create` it if it is missing, for its owner alone.
 
         Raises:
+            ConfigError: it is missing or empty, and not to be created.
             StoreError: it cannot be created or read, or is another program's, which is left as it is.
         """
         if self.path is not None:
             with self._clear_errors():
-                await asyncio.to_thread(_prepare_file, self.path)
+                await asyncio.to_thread(_prepare_file, self.path, create=create)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -155,8 +156,12 @@ class Database:
         """Turn what a database says into what happened and what to do; rows never get into it."""
         try:
             yield
-        except (TwikitPoolError, UnicodeEncodeError):
+        except TwikitPoolError:
             raise
+        except UnicodeEncodeError:
+            raise InvalidAccount(
+                "an id, tag, reason or note is not text in UTF-8: write it anew; nothing was changed"
+            ) from None
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
             raise self._store_error(error) from None
 
@@ -200,8 +205,10 @@ def database_url(given: str | Path | None) -> sa.URL:
     """
     if given is None:
         given = locations.default_store()
+    if given == "":
+        raise ConfigError("the store's path is empty: give one, or none for your own store")
     if isinstance(given, Path) or "://" not in given:
-        return sa.URL.create("sqlite+aiosqlite", database=str(Path(given).expanduser().absolute()))
+        return sa.URL.create("sqlite+aiosqlite", database=str(locations.expanded(given).absolute()))
     try:
         url = sa.make_url(given)
     except (ArgumentError, ValueError):
@@ -216,12 +223,23 @@ def database_url(given: str | Path | None) -> sa.URL:
     return url.set(drivername=_DRIVERS[url.get_backend_name()])
 
 
-def _prepare_file(path: Path) -> None:
-    make_private_folder(path.parent)
-    # Made here and not by SQLite, so that it is private from the start; its -wal and -shm files take over
-    # the mode. Whether one that exists is ours to change, its tables tell.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
+def no_store(name: str) -> ConfigError:
+    """What to say of a store that is to be read, and is not there."""
+    return ConfigError(
+        f"there is no account store {name}: `twikit-pool accounts import FILE…` makes one from cookie files "
+        "and other programs' exports, `twikit-pool accounts add ID` from a single account"
+    )
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    if create:
+        make_private_folder(path.parent)
+        # Made here and not by SQLite, so that it is private from the start; its -wal and -shm files take
+        # over the mode. Whether one that exists is ours to change, its tables tell.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
+    elif not path.exists() or not path.stat().st_size:
+        raise no_store(str(path))
     with closing(sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         if tables and _VERSION_TABLE not in tables:

@@ -25,6 +25,7 @@ FIELDS: Final = (
 
 _HANDLE: Final = re.compile(r"\w{1,64}", re.ASCII)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_CALLS: Final = re.compile(r"[0-9]{1,9}")
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 
@@ -120,7 +121,7 @@ def _caps(text: str) -> dict[str, int]:
     caps: dict[str, int] = {}
     for word in _words(text):
         endpoint, _, calls = word.partition("=")
-        if not endpoint or not calls.isdecimal():
+        if not endpoint or not _CALLS.fullmatch(calls):
             raise InvalidAccount("its caps are not understood: write CreateTweet=50 FavoriteTweet=200")
         caps[endpoint] = int(calls)
     return caps

@@ -35,9 +35,9 @@ class ImportFormat(StrEnum):
     COOKIES = "cookies"
     """A cookie file, or a folder of them; an account's id is the file's name."""
     CSV = "csv"
-    JSON_LINES = "jsonl"
+    JSONL = "jsonl"
     TWSCRAPE = "twscrape"
-    TWSCRAPE_DATABASE = "twscrape-db"
+    TWSCRAPE_DB = "twscrape-db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +71,10 @@ def read_accounts(
     """Read every account of a file; a bad row is set aside and the rest goes on.
 
     Args:
-        path: the file, or a folder of cookie files.
+        path: the file or pipe, or a folder of cookie files.
         now: the time, to tell a log-in that has ended.
         file_format: what it is; detected unless given.
-        account_id: the account's id, for a single cookie file.
+        account_id: the account's id, for a single cookie file; it must be given for a pipe.
         line_format: the order of twscrape's text file.
 
     Raises:
@@ -82,37 +82,40 @@ def read_accounts(
         ConfigError: the line format is malformed.
     """
     path = Path(path)
-    file_format = file_format or detect(path)
-    if account_id is not None and (file_format is not ImportFormat.COOKIES or path.is_dir()):
+    folder = path.is_dir() and file_format in {None, ImportFormat.COOKIES}
+    whole = folder or file_format is ImportFormat.TWSCRAPE_DB
+    content = b"" if whole else _bytes(path)  # once: a pipe gives it no second time
+    file_format = file_format or (ImportFormat.COOKIES if folder else detect(path, content))
+    if account_id is not None and (file_format is not ImportFormat.COOKIES or folder):
         raise InvalidAccount(f"{path} names its accounts itself: an id is for a single cookie file")
     match file_format:
         case ImportFormat.COOKIES:
-            rows = _cookie_files(path, account_id)
+            rows = _cookie_files(path) if folder else [_cookie_file(path, content, account_id)]
         case ImportFormat.CSV:
-            rows = _csv(path)
-        case ImportFormat.JSON_LINES:
-            rows = _lines(_text(path), json_lines.parse)
+            rows = _csv(path, content)
+        case ImportFormat.JSONL:
+            rows = _lines(_text(path, content), json_lines.parse)
         case ImportFormat.TWSCRAPE:
-            rows = _lines(_text(path), twscrape.LineFormat(line_format).parse)
-        case ImportFormat.TWSCRAPE_DATABASE:
+            rows = _lines(_text(path, content), twscrape.LineFormat(line_format).parse)
+        case ImportFormat.TWSCRAPE_DB:
+            if _is_pipe(path):
+                raise InvalidAccount(f"{path} is a pipe: name the file of the database")
             rows = twscrape.read_database(path)
     return _sorted_out(file_format, rows, now)
 
 
-def detect(path: Path) -> ImportFormat:
+def detect(path: Path, content: bytes) -> ImportFormat:
     """Tell what a file is.
 
     Raises:
-        InvalidAccount: it is none of the formats, or cannot be read.
+        InvalidAccount: it is none of the formats, or no text.
     """
-    if path.is_dir():
-        return ImportFormat.COOKIES
-    if _bytes(path).startswith(_SQLITE):
-        return ImportFormat.TWSCRAPE_DATABASE
-    text = _text(path).strip()
+    if content.startswith(_SQLITE):
+        return ImportFormat.TWSCRAPE_DB
+    text = _text(path, content).strip()
     first = text.partition("\n")[0].strip()
     if _is_json_line(first):
-        return ImportFormat.JSON_LINES
+        return ImportFormat.JSONL
     if text[:1] in {"{", "["} or _COOKIE_HEADER.match(first):
         return ImportFormat.COOKIES
     if {"id", "handle"} & {name.strip().lower() for name in first.split(_delimiter(first))}:
@@ -149,12 +152,21 @@ def _sorted_out(file_format: ImportFormat, rows: Iterable[_Row], now: datetime) 
     return Reading(format=file_format, accounts=tuple(accounts), rejected=tuple(rejected))
 
 
-def _cookie_files(path: Path, account_id: str | None) -> Iterator[_Row]:
-    for file in cookie_files.matching(path) if path.is_dir() else [path]:
+def _cookie_files(folder: Path) -> Iterator[_Row]:
+    for file in cookie_files.matching(folder):
         try:
-            yield file.name, cookie_files.read_account(file, account_id or file.stem)
+            yield file.name, cookie_files.read_account(file, file.stem)
         except InvalidAccount as error:
             yield file.name, error
+
+
+def _cookie_file(path: Path, content: bytes, account_id: str | None) -> _Row:
+    if account_id is None and _is_pipe(path):
+        raise InvalidAccount(f"{path} is a pipe, without a name for its account: give one with --id")
+    try:
+        return path.name, cookie_files.account_of(cookie_files.text_of(content), account_id or path.stem)
+    except InvalidAccount as error:
+        return path.name, error
 
 
 def _lines(text: str, parse: Any) -> Iterator[_Row]:
@@ -167,8 +179,8 @@ def _lines(text: str, parse: Any) -> Iterator[_Row]:
             yield f"line {number}", error
 
 
-def _csv(path: Path) -> Iterator[_Row]:
-    text = _text(path)
+def _csv(path: Path, content: bytes) -> Iterator[_Row]:
+    text = _text(path, content)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]), strict=True
     )
@@ -227,18 +239,24 @@ def _is_json_line(first: str) -> bool:
     return isinstance(document, dict) and isinstance(cast("dict[str, Any]", document).get("id"), str)
 
 
+def _is_pipe(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_IMPORT:
-            raise InvalidAccount(f"{path} is larger than {MAX_IMPORT // 2**20} MiB: split it")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_IMPORT + 1)
     except OSError as error:
         raise InvalidAccount(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_IMPORT:
+        raise InvalidAccount(f"{path} is larger than {MAX_IMPORT // 2**20} MiB: split it")
+    return content
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, content: bytes) -> str:
     try:
-        return _bytes(path).decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass  # raised anew below, without the bytes that this error carries
     raise InvalidAccount(f"{path} is not text in UTF-8: save it so, or name its format with --format")

@@ -185,6 +185,19 @@ def in_environment(environ: Mapping[str, str] = os.environ) -> bool:
     return bool(environ.get(KEY))
 
 
+def configured(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this environment has keys, be they readable or not."""
+    if in_environment(environ):
+        return True
+    try:
+        locations.key_file(environ).stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass  # what cannot be reached may be there
+    return True
+
+
 def read_key_file(path: Path) -> Keyring:
     """The keys of a file.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twikit_pool.accounts.keys import read_key_file, write_key_file
 from twikit_pool.accounts.private_files import PRIVATE_FILE
-from twikit_pool.errors import ConfigError
+from twikit_pool.errors import ConfigError, KeyMissing
 
 try:
     import fcntl
@@ -59,7 +59,10 @@ def _one_at_a_time(path: Path) -> Generator[None]:
 
     The lock lies on a file of its own, for the key file is replaced; the system lets it go when we die.
     """
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except OSError as error:
+        raise KeyMissing(f"the key file {path} cannot be changed: {error.strerror}") from None
     try:
         if fcntl is not None:
             try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from twikit_pool.accounts.database import LATEST, Database, run_to_the_end
+from twikit_pool.accounts.database import LATEST, Database, no_store, run_to_the_end
 from twikit_pool.accounts.keys import key_id_of
 from twikit_pool.accounts.merging import Change, merged
 from twikit_pool.accounts.model import LOGIN_COOKIE
@@ -71,23 +71,29 @@ class AccountStore:
 
     @classmethod
     async def open(
-        cls, url: str | Path | None = None, *, keyring: Keyring, clock: Clock = SYSTEM_CLOCK
+        cls,
+        url: str | Path | None = None,
+        *,
+        keyring: Keyring,
+        create: bool = True,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> AccountStore:
         """Open a store; create it, or bring its tables up to date, where needed.
 
         Args:
             url: a path, `sqlite:///path` or `postgresql+psycopg://…`; None is the user's own store.
             keyring: the keys; every key in use in the store must be among them.
+            create: whether to create it where there is none.
             clock: stamps what is added and changed.
 
         Raises:
-            ConfigError: the URL is malformed.
+            ConfigError: the URL is malformed, or there is no such store and none is to be created.
             WrongKey: a key in use is missing or another one; nothing was touched.
             StoreError: the database cannot be used.
         """
         store = cls(Database(url), keyring, clock)
         try:
-            await store._set_up()
+            await store._set_up(create=create)
         except BaseException:  # a boundary: a store that did not open leaves no connection behind
             await store.aclose()
             raise
@@ -318,13 +324,15 @@ class AccountStore:
     # ------------------------------------------------------------ within
 
     @_whole
-    async def _set_up(self) -> None:
-        await self._database.prepare()
+    async def _set_up(self, *, create: bool) -> None:
+        await self._database.prepare(create=create)
         async with self._database.reading() as connection:
             version = await self._database.version(connection)
             ready = version == LATEST and await self._verify(connection, self._keyring)
         if ready:
             return
+        if version is None and not create:
+            raise no_store(self.name)
         async with self._database.writing(exclusive=True) as connection:
             version = await self._database.version(connection)
             if version is not None:

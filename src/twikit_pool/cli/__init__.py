@@ -8,10 +8,10 @@ is wrong, 3 some lines of a jobs file were rejected, 130 and 143 interrupted by 
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Final
 
 from cyclopts import App
-from rich.console import Console
 from rich.markup import escape
 
 from twikit_pool.cli.courtesy import courteous
@@ -35,15 +35,23 @@ app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    stdout: object = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     try:
         code = app(result_action="return_value")
     except TwikitPoolError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        _complain(error)
         sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
     except OSError as error:
-        courteous(sys.stderr, stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        _complain(error)
         courteous(sys.stdout).file.flush()
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: Exception) -> None:
+    screen = courteous(sys.stderr, stderr=True)
+    screen.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)

@@ -8,6 +8,7 @@ import asyncio
 import getpass
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -19,18 +20,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from twikit_pool.accounts import cookie_files, json_lines, locations
+from twikit_pool.accounts import cookie_files, json_lines
 from twikit_pool.accounts.checking import problems_of
 from twikit_pool.accounts.exporting import write_cookie_files, write_json_lines
 from twikit_pool.accounts.fields import account_from, proxy_from
 from twikit_pool.accounts.importing import ImportFormat, read_accounts
-from twikit_pool.accounts.keys import Keyring, create_key_file, in_environment
 from twikit_pool.accounts.merging import Change
 from twikit_pool.accounts.model import Account, AccountState, Standing
-from twikit_pool.accounts.store import AccountStore
 from twikit_pool.accounts.twscrape import LINE_FORMAT
+from twikit_pool.cli.account_store import StoreUrl, notices, open_store
 from twikit_pool.clock import SYSTEM_CLOCK
-from twikit_pool.errors import AccountNotFound, ConfigError, KeyMissing
+from twikit_pool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,15 +43,6 @@ _ASK: Final = "-"
 
 app = App(name="accounts", help="The accounts that may be used.")
 
-StoreUrl = Annotated[
-    str | None,
-    Parameter(
-        name="--store",
-        env_var="TWIKIT_POOL_STORE",
-        help="Path of an SQLite file, or postgresql+psycopg://… ; by default your own store. "
-        "Put a URL with a password into the variable rather than on the command line.",
-    ),
-]
 Tags = Annotated[tuple[str, ...], Parameter(name="--tag", negative="", help="May be given several times.")]
 States = Annotated[
     tuple[AccountState, ...], Parameter(name="--state", negative="", help="Several times too.")
@@ -62,11 +53,6 @@ Hidden = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 def out() -> Console:
     """Standard output as it is now, which tests and pipes replace."""
     return Console()
-
-
-def notices() -> Console:
-    """Standard error as it is now."""
-    return Console(stderr=True)
 
 
 # ---------------------------------------------------------------- commands
@@ -114,7 +100,7 @@ async def add(
     if proxy is not None:
         account = replace(account, proxy=proxy_from(_hidden("proxy") if proxy == _ASK else proxy))
     account = replace(account, handle=handle, tags=frozenset(tag), notes=notes)
-    async with await _open(store, first=True) as accounts:
+    async with await open_store(store, create=True) as accounts:
         await accounts.add(account)
         out().print(f"Added {account_id} to {accounts.name}.", highlight=False, markup=False, soft_wrap=True)
     return OK
@@ -135,10 +121,10 @@ async def import_(
     What is there already and has not changed stays as it is; a bad row is reported and the rest goes on.
 
     Args:
-        first: A file or folder.
+        first: A file or folder; `/dev/stdin` for what is piped in.
         more: Further ones.
         file_format: What they are; detected by default.
-        account_id: The account's id, for a single cookie file; by default the file's name.
+        account_id: The account's id, for a single cookie file; by default the file's name. A pipe needs it.
         line_format: The order of twscrape's text file; `_` skips a field.
     """
     if more and account_id is not None:
@@ -155,7 +141,7 @@ async def import_(
         )
         counts: Counter[Change] = Counter()
         if reading.accounts:
-            async with await _open(store, first=True) as accounts:
+            async with await open_store(store, create=True) as accounts:
                 counts = Counter((await accounts.merge(reading.accounts)).values())
         for row in reading.rejected:
             notices().print(f"{path}, {row}", highlight=False, markup=False, soft_wrap=True)
@@ -180,7 +166,7 @@ async def list_(*, tag: Tags = (), state: States = (), json: bool = False, store
         state: Only accounts in one of these states.
         json: Print a JSON list instead of a table.
     """
-    async with await _open(store) as accounts:
+    async with await open_store(store) as accounts:
         chosen = _chosen(await accounts.accounts(), tag, state)
     if json:
         _print_json([json_lines.public_line(account) for account in chosen])
@@ -208,7 +194,7 @@ async def show(account_id: Annotated[str, Parameter(name="ID")], /, *, store: St
     Args:
         account_id: The account.
     """
-    async with await _open(store) as accounts:
+    async with await open_store(store) as accounts:
         account = await accounts.account(account_id)
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _described(account).items():
@@ -251,13 +237,16 @@ async def remove(
         yes: Do not ask.
     """
     if not yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             return _usage("there is nobody to ask: repeat with --yes")
-        answer = out().input(f"Forget {account_id} and its credentials? Type its id: ", markup=False)
+        try:
+            answer = out().input(f"Forget {account_id} and its credentials? Type its id: ", markup=False)
+        except EOFError:  # Ctrl-D
+            answer = ""
         if answer.strip() != account_id:
             notices().print("Nothing was removed.")
             return PROBLEM
-    async with await _open(store) as accounts:
+    async with await open_store(store) as accounts:
         await accounts.remove(account_id)
     out().print(f"Removed {account_id}.", highlight=False, markup=False)
     return OK
@@ -285,7 +274,7 @@ async def export(
     """
     if file_format == "cookies" and not include_secrets:
         return _usage("cookie files hold nothing but secrets: say --include-secrets too")
-    async with await _open(store) as accounts:
+    async with await open_store(store) as accounts:
         chosen = _chosen(await accounts.accounts(), tag, state)
     if file_format == "cookies":
         await asyncio.to_thread(write_cookie_files, path, chosen, overwrite=force)
@@ -312,8 +301,10 @@ async def check(
     store: StoreUrl = None,
 ) -> int:
     """Say what is wrong with each account; what X says about it becomes its state."""
+    if simulator is not None and not live:
+        return _usage("--simulator is for --live: without it nobody is asked")
     told: dict[str, list[str]] = {}
-    async with await _open(store) as accounts:
+    async with await open_store(store) as accounts:
         if live:
             # Only here: it brings twikit along, most of a second that the other commands do without.
             from twikit_pool.cli.live_check import live_problems
@@ -327,33 +318,8 @@ async def check(
 # ---------------------------------------------------------------- within
 
 
-async def _open(url: str | None, *, first: bool = False) -> AccountStore:
-    """Open the store; `first` makes a key if there is neither one nor a store that needs one."""
-    try:
-        keyring = Keyring.load()
-    except KeyMissing:
-        path = locations.key_file()
-        needed = in_environment() or path.exists() or await AccountStore.keys_in_use(url)
-        if needed:
-            raise
-        if not first:
-            raise AccountNotFound(
-                "there are no accounts yet: `twikit-pool accounts import FILE…` takes cookie files and other "
-                "programs' exports, `twikit-pool accounts add ID` a single account"
-            ) from None
-        keyring = create_key_file(path)
-        notices().print(
-            f"Made a new encryption key in {path}. Back it up apart from the database: without it the "
-            "accounts cannot be read.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-    return await AccountStore.open(url, keyring=keyring)
-
-
 async def _set_state(url: str | None, account_id: str, state: AccountState, reason: str) -> int:
-    async with await _open(url) as accounts:
+    async with await open_store(url) as accounts:
         await accounts.set_standing(
             account_id, Standing(state=state, reason=reason, since=SYSTEM_CLOCK.now())
         )
@@ -421,12 +387,18 @@ def _described(account: Account) -> dict[str, str]:
 def _print_json(lines: list[json_lines.Line]) -> None:
     # The state always, though a line leaves out what is usual: scripts ask for it first.
     told = [{"id": each.id, "state": each.state} | msgspec.to_builtins(each) for each in lines]
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
+    out().out(msgspec.json.format(msgspec.json.encode(told), indent=2).decode(), highlight=False)
 
 
 def _hidden(what: str) -> str:
     """A line that is not shown: asked for at a terminal, else read from standard input."""
-    return (getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    line = ""
+    if sys.stdin is not None:
+        with suppress(EOFError):  # Ctrl-D
+            line = getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not line.strip():
+        raise ConfigError(f"no {what} was given: type it, or pipe it in")
+    return line.strip()
 
 
 def _usage(problem: str) -> int:

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from twikit_pool.errors import ConfigError, UnknownAction
 from twikit_pool.sessions.actions import ACTIONS, Action, action_named
 
 
@@ -17,6 +18,9 @@ def actions(name: str | None = None, /) -> None:
 
     Args:
         name: the action to show.
+
+    Raises:
+        ConfigError: no action has this name.
     """
     console = Console()
     if name is None:
@@ -25,7 +29,10 @@ def actions(name: str | None = None, /) -> None:
             table.add_row(each.name, "write" if each.writes else "read", each.endpoint, _about(each))
         console.print(table)
         return
-    kind = action_named(name)
+    try:
+        kind = action_named(name)
+    except UnknownAction as error:
+        raise ConfigError(str(error)) from None
     console.print(f"[bold]{kind.name}[/]: {_about(kind)}")
     way = "writes" if kind.writes else "reads"
     console.print(f"{way}; endpoint {kind.endpoint}; twikit's {kind.twikit}()")

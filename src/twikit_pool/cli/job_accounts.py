@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-# As packages: their names load what they need when they are used, SQLAlchemy and the simulator among it.
-from twikit_pool import accounts, simulator
-from twikit_pool.accounts import Account, CookieFolder, Credentials, MemoryAccounts
+# As a package: its names load what they need when they are used.
+from twikit_pool import simulator
+from twikit_pool.accounts import Account, CookieFolder, Credentials, MemoryAccounts, locations
 from twikit_pool.cli.sandbox import sandbox
 from twikit_pool.errors import ConfigError
 from twikit_pool.redaction import Cookies
@@ -30,7 +31,7 @@ class AccountChoice:
 
     Attributes:
         cookies: a folder of cookie files, or a pattern.
-        store: the account store's path or URL; None is the user's own.
+        store: the account store's path or URL; None is what `TWIKIT_POOL_STORE` says, or the user's own.
         sandbox: how many accounts of a simulator that is made for this run.
         sandbox_faults: whether that simulator has faults.
         simulator: the address of a simulator that runs already.
@@ -62,7 +63,11 @@ async def sessions_of(choice: AccountChoice) -> AsyncGenerator[TwikitSessionMana
         elif choice.cookies is not None:
             source = CookieFolder(choice.cookies)
         else:
-            source = await accounts.AccountStore.open(choice.store, keyring=accounts.Keyring.load())
+            # Only here: it brings SQLAlchemy along, which the other sources do without.
+            from twikit_pool.cli.account_store import open_store
+
+            url = os.environ.get(locations.STORE) if choice.store is None else choice.store
+            source = await open_store(url)
         stack.push_async_callback(source.aclose)
         yield await stack.enter_async_context(TwikitSessionManager(source, backend=backend))
 

@@ -13,11 +13,12 @@ from rich.text import Text
 
 from twikit_pool.accounts import locations
 from twikit_pool.accounts.database import Database
-from twikit_pool.accounts.keys import KEY, Keyring, in_environment
+from twikit_pool.accounts.keys import KEY, in_environment
 from twikit_pool.accounts.private_files import open_to_others
 from twikit_pool.accounts.rotation import finish_rotation, rotate_key_file
-from twikit_pool.accounts.store import AccountStore
-from twikit_pool.cli.accounts import OK, PROBLEM, StoreUrl
+from twikit_pool.cli.account_store import StoreUrl, open_store
+from twikit_pool.cli.accounts import OK, PROBLEM
+from twikit_pool.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ async def where(*, store: StoreUrl = None) -> int:
 @app.command
 async def check(*, store: StoreUrl = None) -> int:
     """Open every field of every account, count them by key, and look at who may read the files."""
-    async with await AccountStore.open(store, keyring=Keyring.load()) as accounts:
+    async with await open_store(store) as accounts:
         usage = await accounts.key_usage()
         readable, damaged = await accounts.readable()
         current, ids = accounts.keyring.current, accounts.keyring.ids
@@ -62,8 +63,10 @@ async def rotate(*, drop_old: Annotated[bool, Parameter(negative="")] = False, s
         drop_old: Take the old keys out of the key file in the end. Backups of the database need them, and
             so do other stores of the same key file that were not rotated yet.
     """
+    if drop_old and in_environment():
+        raise ConfigError(f"--drop-old is for a key file: take the old key out of {KEY} yourself")
     path = locations.key_file()
-    async with await AccountStore.open(store, keyring=Keyring.load()) as accounts:
+    async with await open_store(store) as accounts:
         if in_environment():
             count = await finish_rotation(accounts)
         else:
@@ -81,7 +84,13 @@ def _origin() -> str:
     if in_environment():
         return f"the environment variable {KEY}"
     path = locations.key_file()
-    return str(path) if path.exists() else f"{path} (does not exist yet)"
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return f"{path} (does not exist yet)"
+    except OSError as error:
+        return f"{path} (cannot be reached: {error.strerror})"
+    return str(path)
 
 
 def _exposed(store: Path | None) -> list[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from twikit_pool.simulator import SimulatedAccount
 
+HIGHEST_PORT: Final = 65535
+
 LATENCY_SIGMA: Final = 0.5
 """Spread of the lognormal latency: one call in forty takes more than 2.7 times the median."""
 
@@ -40,6 +42,8 @@ async def simulate(
     Raises:
         ConfigError: a setting is out of range, the port is taken, or the folder cannot be written.
     """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise ConfigError(f"--port must be 0 to {HIGHEST_PORT}, not {port}")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):

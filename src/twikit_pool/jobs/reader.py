@@ -9,6 +9,7 @@ Only `action` is required. A line that is no such thing becomes a `Rejected` and
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from collections.abc import AsyncGenerator, Container
@@ -28,11 +29,14 @@ LONGEST_LINE: Final = 1_000_000
 SHOWN: Final = 300
 """Characters of a rejected line that are shown with it."""
 
+LONGEST_ID: Final = 200
+"""Characters of a job's id."""
+
 _CHUNK: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = b" \t\r\n"
 
-JobId = Annotated[str, Meta(min_length=1, max_length=200)]
+JobId = Annotated[str, Meta(min_length=1)]
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +55,8 @@ class _OnlyId(msgspec.Struct):
 
     id: str | int | None = None
 
+
+_HALF_A_CHARACTER: Final = r"it has half a character: \ud83d, say, without the \ude00 that completes it"
 
 _lines: Final = msgspec.json.Decoder(_Line)
 _only_ids: Final = msgspec.json.Decoder(_OnlyId)
@@ -136,19 +142,34 @@ def read_job(text: bytes, line: int, accounts: Container[str] | None = None) -> 
     except (msgspec.ValidationError, ActionError) as error:
         return _rejected(text, line, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _rejected(text, line, f"it is not JSON: {error}")
+        why = _HALF_A_CHARACTER if _halves_a_character(text) else f"it is not JSON: {error}"
+        return _rejected(text, line, why)
     except ValueError as error:
         return _rejected(text, line, str(error))
     if written.account is not None and accounts is not None and written.account not in accounts:
         return _rejected(text, line, f"there is no account {written.account!r} among those of this run")
+    job_id = f"line-{line}" if written.id is None else str(written.id)
+    if len(job_id) > LONGEST_ID:
+        return _rejected(text, line, f"its id is longer than {LONGEST_ID} characters")
     return Job(
-        id=f"line-{line}" if written.id is None else str(written.id),
+        id=job_id,
         action=action,
         account=written.account,
         priority=priority,
         tags=tuple(written.tags),
         line=line,
     )
+
+
+def _halves_a_character(text: bytes) -> bool:
+    """Whether it is JSON but for that: the standard library takes it, and cannot write it."""
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def _priority(written: str | int) -> ConnectionPriority:

@@ -11,7 +11,7 @@ from cyclopts import App
 from twikit_pool.accounts import CookieFolder
 from twikit_pool.cli.accounts import app as accounts_app
 from twikit_pool.cli.keys import app as keys_app
-from twikit_pool.errors import AccountNotFound, ConfigError, InvalidAccount, KeyMissing
+from twikit_pool.errors import ConfigError, InvalidAccount, KeyMissing
 from twikit_pool.simulator import SimulatorProcess
 
 if TYPE_CHECKING:
@@ -140,20 +140,35 @@ def test_keys_check_sees_open_folders(run: Callable[..., tuple[Any, str]], tmp_p
     assert (code, "chmod 700" in shown) == (1, True)
 
 
+def test_a_key_file_that_cannot_be_reached_is_told(
+    run: Callable[..., tuple[Any, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # What cannot be reached for lack of a permission, root can: a name that is too long nobody can.
+    monkeypatch.setenv("TWIKIT_POOL_KEY_FILE", str(tmp_path / ("k" * 300)))
+    for line in ("accounts list", "accounts add bob --auth-token -"):
+        with pytest.raises(KeyMissing, match="cannot be read: File name too long"):
+            run(line, TOKEN)
+    code, shown = run("keys where")
+    assert (code, "(cannot be reached: File name too long)" in shown) == (0, True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_keys_in_the_environment(
     run: Callable[..., tuple[Any, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TWIKIT_POOL_KEY", "old:" + "A" * 43 + "=")
     run("accounts add bob --auth-token -", TOKEN)
     assert not (tmp_path / "keys").exists()
-    with pytest.raises(ConfigError, match="TWIKIT_POOL_KEY"):
+    with pytest.raises(ConfigError, match="put a new key before it in TWIKIT_POOL_KEY"):
         run("keys rotate")
+    with pytest.raises(ConfigError, match="--drop-old is for a key file"):
+        run("keys rotate --drop-old")
     monkeypatch.setenv("TWIKIT_POOL_KEY", "new:" + "B" * 42 + "A=,old:" + "A" * 43 + "=")
     assert "the new key new" in run("keys rotate")[1]
 
 
 def test_no_key_is_made_for_a_store_that_has_one(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
-    with pytest.raises(AccountNotFound, match="no accounts yet: `twikit-pool accounts import"):
+    with pytest.raises(ConfigError, match=r"no account store .*accounts\.db: `twikit-pool accounts import"):
         run("accounts list")
     assert not list(tmp_path.iterdir())
     run("accounts add bob --auth-token -", TOKEN)
@@ -169,7 +184,7 @@ def test_no_key_is_made_for_a_store_that_has_one(run: Callable[..., tuple[Any, s
 def test_a_malformed_account_makes_no_store(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
     with pytest.raises(InvalidAccount):
         run("accounts add ../x --auth-token -", TOKEN)
-    with pytest.raises(InvalidAccount):
+    with pytest.raises(ConfigError, match="no auth_token of bob was given"):
         run("accounts add bob --auth-token -", "\n")
     assert not list(tmp_path.iterdir())
 
@@ -185,6 +200,44 @@ def test_several_files_are_imported_at_once(run: Callable[..., tuple[Any, str]],
     assert "2 accounts" in run("accounts list")[1]
     with pytest.raises(ConfigError, match="--id names one account"):
         run("accounts import bob.json carl.json --id dan")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "accounts list",
+        "accounts show bob",
+        "accounts disable bob",
+        "accounts remove bob --yes",
+        "accounts export out.jsonl",
+        "accounts check",
+        "keys check",
+        "keys rotate",
+    ],
+)
+def test_a_mistyped_store_is_told_and_not_made(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path, line: str
+) -> None:
+    run("accounts add bob --auth-token -", TOKEN)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(ConfigError, match=r"no account store .*typo\.db: .* makes one from cookie files"):
+        run(f"{line} --store typo.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_the_state_of_a_new_account_is_imported_and_that_of_a_known_one_stays(
+    run: Callable[..., tuple[Any, str]],
+) -> None:
+    run("accounts add bob --auth-token -", TOKEN)
+    run("accounts disable bob --reason resting")
+    run("accounts export backup.jsonl --include-secrets")
+    run("accounts enable bob")
+    assert "1 unchanged" in run("accounts import backup.jsonl")[1]
+    assert json.loads(run("accounts list --json")[1])[0]["state"] == "active"
+    run("accounts remove bob --yes")
+    run("accounts import backup.jsonl")
+    [bob] = json.loads(run("accounts list --json")[1])
+    assert (bob["state"], bob["reason"]) == ("disabled", "resting")
 
 
 def test_check_live_asks_about_each_account_and_keeps_what_it_hears(

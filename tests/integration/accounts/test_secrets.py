@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 from twikit_pool.accounts import AccountStore, Keyring
 from twikit_pool.accounts.keys import create_key_file, read_key_file, write_key_file
 from twikit_pool.accounts.rotation import finish_rotation, rotate_key_file
-from twikit_pool.errors import ConfigError, StoreError, TwikitPoolError, WrongKey
+from twikit_pool.errors import ConfigError, KeyMissing, StoreError, TwikitPoolError, WrongKey
 from twikit_pool.redaction import Cookies
 
 if TYPE_CHECKING:
@@ -180,6 +181,30 @@ async def test_a_rotation_stopped_before_the_rows_is_finished_with_its_key(
         await rotate_key_file(again, key_file)
         assert read_key_file(key_file).ids == begun.ids
         assert set(await again.key_usage()) == {begun.current}
+
+
+async def test_a_second_rotation_at_the_same_time_is_refused_and_no_key_in_use_is_lost(
+    tmp_path: Path, store: AccountStore, keyring: Keyring, full_account: Make, key_file: Path
+) -> None:
+    async with await AccountStore.open(tmp_path / "other.db", keyring=keyring) as other:
+        await store.add(full_account("a"))
+        await other.add(full_account("b"))
+        done, refused = await asyncio.gather(
+            rotate_key_file(store, key_file), rotate_key_file(other, key_file), return_exceptions=True
+        )
+        assert done == 1
+        assert isinstance(refused, ConfigError)
+        assert "another rotation" in str(refused)
+        in_use = {*await store.key_usage(), *await other.key_usage()}
+        assert in_use <= set(read_key_file(key_file).ids)
+        assert await rotate_key_file(other, key_file) == 1, "the next one is free to begin"
+
+
+async def test_a_key_file_beside_which_nothing_can_be_written_is_told(
+    store: AccountStore, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyMissing, match="cannot be changed"):
+        await rotate_key_file(store, tmp_path / "nowhere" / "k")
 
 
 async def test_a_program_with_a_dropped_key_writes_nothing(

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 import twikit_pool.accounts.migrations
 from twikit_pool.accounts import Account, AccountState, AccountStore, Credentials, Keyring, Standing
-from twikit_pool.accounts.database import LATEST
+from twikit_pool.accounts.database import LATEST, Database
 from twikit_pool.accounts.merging import Change
 from twikit_pool.accounts.schema import metadata
 from twikit_pool.errors import AccountNotFound, ConfigError, InvalidAccount, StoreError
@@ -26,7 +27,6 @@ from twikit_pool.redaction import Cookies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Make = Callable[[str], Account]
 
@@ -202,12 +202,53 @@ async def test_a_store_of_a_newer_version_is_refused(store: AccountStore, keyrin
         ("mysql://u:canary@h/x", "the store is a path"),
         ("sqlite://", "needs a file"),
         ("://canary", "the store is a path"),
+        ("", "path is empty"),
+        ("~nosuchuser/x", "home folder of nobody"),
     ],
 )
 async def test_other_databases_are_refused(url: str, message: str, keyring: Keyring) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         await AccountStore.open(url, keyring=keyring)
     assert "canary" not in str(caught.value)
+
+
+def begun(path: Path) -> None:
+    """What a store is whose creation was interrupted."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("make", [None, Path.touch, begun])
+async def test_a_store_is_not_made_for_those_who_only_read(
+    make: Callable[[Path], None] | None, tmp_path: Path, keyring: Keyring
+) -> None:
+    path = tmp_path / "typo.db"
+    if make is not None:
+        make(path)
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match=r"no account store .*typo\.db: `twikit-pool accounts import"):
+        await AccountStore.open(path, keyring=keyring, create=False)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("secret", ["u:canary@h/x", "u@h/x?password=canary", "u@h/x?sslpassword=canary&a=b"])
+def test_a_store_is_named_without_its_password(secret: str) -> None:
+    pytest.importorskip("psycopg")
+    assert Database(f"postgresql+psycopg://{secret}").name.endswith("@h/x")
+    assert "canary" not in Database(f"postgresql+psycopg://{secret}").name
+
+
+async def test_what_is_no_text_is_refused(store: AccountStore, full_account: Make) -> None:
+    await store.add(full_account("a"))
+    with pytest.raises(InvalidAccount, match="not text in UTF-8"):
+        await store.account("\udcff")
+    with pytest.raises(InvalidAccount, match="not text in UTF-8"):
+        await store.set_standing("a", Standing(reason="\udcff"))
+    assert await store.account("a") == full_account("a")
 
 
 async def test_the_default_is_the_users_own_store(

@@ -143,7 +143,12 @@ def test_progress_on_a_terminal(command: Command, x: SimulatorProcess, tmp_path:
     ("arguments", "code", "says"),
     [
         (("none.jsonl",), 2, "none.jsonl cannot be read"),
+        ((".",), 2, ". is a folder: name a jobs file in it"),
         (("jobs.jsonl", "--window", "0"), 2, "--window must be at least 1"),
+        (("jobs.jsonl", "--timeout", "nan"), 2, "--timeout must be at least 0, not nan"),
+        (("jobs.jsonl", "--sandbox", "3", "--results", "jobs.jsonl"), 2, "would be written over"),
+        (("jobs.jsonl", "--store", ""), 2, "path is empty"),
+        (("jobs.jsonl", "--store", "typo.db"), 2, "there is no account store"),
         (("jobs.jsonl", "--cookies", "nothing_here"), 1, "no cookie file"),
         (("jobs.jsonl", "--simulator", "http://127.0.0.1:1"), 2, "no simulator answers"),
     ],
@@ -157,6 +162,29 @@ def test_what_keeps_a_run_from_starting_is_told(
     assert says in err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.jsonl"]
+    assert "Post 0" in (tmp_path / "jobs.jsonl").read_text()
+
+
+def test_a_jobs_file_that_the_rejects_would_be_written_over(command: Command, tmp_path: Path) -> None:
+    (tmp_path / jobs_file(tmp_path, *posts(1))).rename(tmp_path / "r.rejects.jsonl")
+    code, _, err = finish(command("./r.rejects.jsonl", "--sandbox", "3", "--results", "r"))
+    assert code == 2
+    assert "would be written over" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["r.rejects.jsonl"]
+    assert "Post 0" in (tmp_path / "r.rejects.jsonl").read_text()
+
+
+async def test_a_store_without_accounts_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring.generate()
+    monkeypatch.setenv("TWIKIT_POOL_KEY", keyring.render())
+    monkeypatch.setenv("TWIKIT_POOL_STORE", str(tmp_path / "accounts.db"))
+    await (await AccountStore.open(tmp_path / "accounts.db", keyring=keyring)).aclose()
+    code, _, err = finish(command(jobs_file(tmp_path, *posts(1))))
+    assert code == 2
+    assert "there are no accounts there: nothing was run" in err
+    assert not (tmp_path / "jobs.results.jsonl").exists()
 
 
 def test_accounts_come_from_one_place(command: Command, tmp_path: Path) -> None:

@@ -118,3 +118,10 @@ def test_bad_files_are_explained_without_what_they_hold(text: str, message: str)
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidAccount):
         parse(text)
+
+
+@pytest.mark.parametrize("digits", [20, 400])
+def test_an_absurd_expiry_is_none(digits: int) -> None:
+    cookie = '{"name": "auth_token", "value": "token", "domain": ".x.com", "expirationDate": '
+    found = parse("[" + cookie + "9" * digits + "}]")
+    assert (dict(found.cookies), found.expires) == ({"auth_token": "token"}, None)

@@ -76,6 +76,7 @@ async def test_bad_files_are_named_or_skipped(folder: Path) -> None:
     bad = {problem.path.name for problem in source.problems}
     assert bad == {"bad.json", "b.txt", "no login.json", "huge.json", "binary.json"}
     assert all(name in str(caught.value) for name in bad)
+    assert "mend them or move them away" in str(caught.value)
     assert "canary" not in str(caught.value) + repr(source.problems) + repr(await source.accounts())
     assert [account.id for account in await source.accounts()] == ["a", "b"]
 

@@ -5,8 +5,10 @@ import contextlib
 import csv
 import io
 import json
+import os
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +21,7 @@ from twikit_pool.accounts.importing import ImportFormat, Reading, read_accounts
 from twikit_pool.errors import ConfigError, InvalidAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from twikit_pool.accounts import Account
 
@@ -158,7 +159,7 @@ def test_twscrapes_database_of_any_version(tmp_path: Path) -> None:
     )
     before = path.read_bytes()
     reading = read_accounts(path, now=NOW)
-    assert reading.format is ImportFormat.TWSCRAPE_DATABASE
+    assert reading.format is ImportFormat.TWSCRAPE_DB
     assert [account.id for account in reading.accounts] == ["a"]
     assert [rejected.where for rejected in reading.rejected] == ["row 2", "row 3"]
     assert "canary" not in repr(reading)
@@ -224,8 +225,53 @@ def test_json_lines_come_back_whole(
     ],
 )
 def test_bad_json_lines_are_rejected(read: Callable[..., Reading], line: str) -> None:
-    reading = read(line, file_format=ImportFormat.JSON_LINES)
+    reading = read(line, file_format=ImportFormat.JSONL)
     assert [rejected.where for rejected in reading.rejected] == ["line 1"]
+
+
+@pytest.mark.parametrize("calls", ["9" * 10, "9" * 5000, "-1", "\u00b2", "many"])
+def test_caps_that_are_no_number_of_calls_lose_no_other_row(read: Callable[..., Reading], calls: str) -> None:
+    reading = read(f"id,auth_token,caps\na,canary,CreateTweet={calls}\nb,canary,CreateTweet=999999999\n")
+    assert [str(row) for row in reading.rejected] == [
+        "line 2: its caps are not understood: write CreateTweet=50 FavoriteTweet=200"
+    ]
+    assert [(account.id, account.caps) for account in reading.accounts] == [
+        ("b", {"CreateTweet": 999_999_999})
+    ]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Callable[[bytes], Path]]:
+    """The name of a pipe with this in it."""
+    with contextlib.ExitStack() as opened:
+
+        def filled(content: bytes) -> Path:
+            reads, writes = os.pipe()
+            opened.callback(os.close, reads)
+            os.write(writes, content)
+            os.close(writes)
+            return Path(f"/dev/fd/{reads}")
+
+        yield filled
+
+
+fd_files = pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs pipes that have names")
+
+
+@fd_files
+def test_a_pipe_is_read_once(pipe: Callable[[bytes], Path]) -> None:
+    [account] = read_accounts(pipe(b"id,auth_token\na,canary\n"), now=NOW).accounts
+    assert account.id == "a"
+    [account] = read_accounts(pipe(COOKIES.encode()), now=NOW, account_id="b").accounts
+    assert (account.id, dict(account.credentials.cookies)["ct0"]) == ("b", "canary-csrf")
+
+
+@fd_files
+def test_a_pipe_that_names_no_account_or_holds_a_database_is_refused(pipe: Callable[[bytes], Path]) -> None:
+    with pytest.raises(InvalidAccount, match="give one with --id"):
+        read_accounts(pipe(COOKIES.encode()), now=NOW)
+    with pytest.raises(InvalidAccount, match="is a pipe: name the file"):
+        read_accounts(pipe(b"SQLite format 3\0"), now=NOW)
 
 
 @pytest.mark.parametrize(

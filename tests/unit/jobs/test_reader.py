@@ -49,6 +49,18 @@ async def test_only_the_action_is_required_and_the_id_is_the_line(tmp_path: Path
     assert jobs[0].priority is ConnectionPriority.NORMAL
 
 
+async def test_ids_of_just_the_longest_length(tmp_path: Path) -> None:
+    lines = [LIKE.replace('"a"', "9" * 200), LIKE.replace('"a"', '"' + "a" * 200 + '"')]
+    jobs = await read("\n".join(lines).encode(), tmp_path)
+    assert [(type(job), job.id) for job in jobs] == [(Job, "9" * 200), (Job, "a" * 200)]
+
+
+async def test_both_halves_of_a_character(tmp_path: Path) -> None:
+    [job] = await read(LIKE.replace('"a"', r'"\ud83d\ude00"').encode(), tmp_path)
+    assert isinstance(job, Job)
+    assert job.id == "\U0001f600"
+
+
 async def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf" + LIKE.encode() + b"\r\n  \r\n" + LIKE.replace('"a"', '"b"').encode() + b"\r\n"
     assert [job.id for job in await read(content, tmp_path)] == ["a", "b"]
@@ -82,7 +94,13 @@ async def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
         (LIKE.replace("}}", '}, "priority": true}'), "a", "priority"),
         (LIKE.replace("}}", '}, "tags": "x"}'), "a", "tags"),
         (LIKE.replace('"a"', '""'), "", "length"),
-        (LIKE.replace('"a"', '"' + "a" * 201 + '"'), "a" * 201, "length"),
+        (LIKE.replace('"a"', '"' + "a" * 201 + '"'), "a" * 201, "longer than 200 characters"),
+        (LIKE.replace('"a"', "9" * 201), "9" * 201, "longer than 200 characters"),
+        (LIKE.replace('"a"', "9" * 5000), None, "out of range"),
+        (LIKE.replace("20", r"\ud83d"), None, "half a character"),
+        (LIKE.replace("20", r"x\ude00 and more"), None, "half a character"),
+        (LIKE.replace("20", r"\ud83d and more"), None, "half a character"),
+        (LIKE.replace("20", r"\ud83d") + "}", None, "not JSON"),
         (
             '{"id": "a", "action": "get_user", "params": {"x": ' + "[" * 200_000 + "]" * 200_000 + "}}",
             None,

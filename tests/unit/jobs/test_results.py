@@ -255,18 +255,18 @@ def small_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_told_and_half_a_line_is_cut_off_by_the_next_run(
-    path: Path, small_files: None
-) -> None:
+def test_a_full_disk_is_told_and_leaves_no_half_line(path: Path, small_files: None) -> None:
     large = msgspec.structs.replace(ok(read()), result="x" * 60_000)
     with ResultsFile(path) as results:
         results.finish(read(), large)
         with pytest.raises(ResultsError, match="only part of a line"):
             results.finish(read("second"), large)
+        assert [line["id"] for line in lines_of(path)] == ["r"], "half a line stays"
+        results.finish(read("small"), ok(read("small")))
     with ResultsFile(path) as results:
         assert not results.has(read("second"))
         results.finish(read("second"), ok(read("second")))
-    assert [line["id"] for line in lines_of(path)] == ["r", "second"]
+    assert [line["id"] for line in lines_of(path)] == ["r", "small", "second"]
 
 
 def test_files_are_for_their_owner_alone(path: Path) -> None:
