@@ -28,9 +28,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    def monotonic(self) -> float:
-        """Seconds of `time.monotonic`, which asyncio's timers use as well."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds, the same that asyncio's timers use. The function itself: it is read twice in every lease."""
 
     def now(self) -> datetime:
         """The current time in UTC."""

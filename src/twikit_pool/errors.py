@@ -87,16 +87,28 @@ class PoolClosed(PoolError):
     """The pool is shut down or shutting down."""
 
 
-class AcquireTimeout(PoolError, TimeoutError):
+class PoolNotFound(PoolError, LookupError):
+    """No pool has this name."""
+
+
+class AcquireTimeoutError(PoolError, TimeoutError):
     """No connection came free within the request's timeout."""
 
 
-class PoolOverloaded(PoolError):
+class PoolOverloadedError(PoolError):
     """Too many requests wait already; this one was refused so that the others can be served."""
 
 
 class LeaseLost(PoolError):
     """The connection is no longer held by this lease."""
+
+
+class EmergencyStopped(PoolError):
+    """The pool is in an emergency stop: only CRITICAL and EMERGENCY requests are served until it ends."""
+
+
+class ReservationConflict(PoolError):
+    """The account's connections are all reserved already, or the reservation is over."""
 
 
 class NoAccountAvailable(PoolError):

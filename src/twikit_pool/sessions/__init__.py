@@ -3,7 +3,7 @@
 from twikit_pool.sessions.actions import ACTIONS, Action, parse_action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.backends.twikit import TwikitBackend
-from twikit_pool.sessions.manager import TwikitSessionManager
+from twikit_pool.sessions.manager import SessionObserver, TwikitSessionManager
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken, Verdict
 from twikit_pool.sessions.session import TwikitSession
 from twikit_pool.sessions.windows import RateWindows
@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "RateWindows",
     "SessionBackend",
+    "SessionObserver",
     "Taken",
     "TwikitBackend",
     "TwikitSession",

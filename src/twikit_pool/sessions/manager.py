@@ -8,8 +8,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from twikit_pool.accounts.model import LOGIN_COOKIE, Account, AccountState, Standing
 from twikit_pool.accounts.source import AccountSource
@@ -31,8 +32,23 @@ CALL_TIMEOUT: Final = 30.0
 """Seconds a call may take, everything included, when nothing else is said."""
 
 
+class SessionObserver(Protocol):
+    """Who is told what the manager learns, in the very step in which it does. Its methods must not raise."""
+
+    def standing_changed(self, account_id: str, standing: Standing) -> None:
+        """The account has this standing now; the source may not have kept it yet."""
+        ...
+
+    def window_changed(self, account_id: str, endpoint: str) -> None:
+        """`windows(account_id).wait(endpoint)` has changed, by more than the passing of time."""
+        ...
+
+
 class TwikitSessionManager:
     """The sessions of all accounts of a source; works with or without a pool above it.
+
+    An account may have several sessions. They share its rate windows and its standing; what is learned of an
+    account stays known when they are closed.
 
     Args:
         source: where the accounts are, and where what changes about them is kept.
@@ -53,10 +69,13 @@ class TwikitSessionManager:
         self.clock = clock
         self._backend = backend or TwikitBackend()
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, guards nothing
-        self._sessions: dict[str, TwikitSession] = {}
+        self._sessions: dict[str, list[TwikitSession]] = {}
+        self._known: dict[str, Account] = {}
         self._windows: dict[str, RateWindows] = {}
         self._stale: dict[str, set[str]] = {}
         self._unsaved: dict[str, Standing] = {}
+        self._unsaved_cookies: set[str] = set()
+        self._observers: list[SessionObserver] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,41 +85,66 @@ class TwikitSessionManager:
     ) -> None:
         await self.aclose()
 
+    def watch(self, observer: SessionObserver) -> None:
+        """Tell this observer what is learned, from now on."""
+        self._observers.append(observer)
+
+    def unwatch(self, observer: SessionObserver) -> None:
+        """Tell it no more. Harmless for one that is not told anyway."""
+        if observer in self._observers:
+            self._observers.remove(observer)
+
     async def accounts(self) -> Sequence[Account]:
-        """Every account of the source, in any state."""
-        return await self.source.accounts()
+        """Every account of the source, in any state, with what is known here and not there yet."""
+        before = {each: self._as_saved(each) for each in self._known}
+        return [self._learn(read, before.get(read.id)) for read in await self.source.accounts()]
+
+    def known(self, account_id: str) -> Account | None:
+        """The latest of an account: cookies as X last set them, standing as last heard.
+
+        None before its first session and the first look at the source.
+        """
+        return self._known.get(account_id)
 
     async def open(self, account_id: str) -> TwikitSession:
-        """The account's session, opened if it is not. Nothing is sent until its first call.
+        """The account's first open session, or a new one. Nothing is sent until its first call.
 
         Raises:
             AccountNotFound: the source does not know the account.
         """
-        session = self._sessions.get(account_id)
+        session = self._first(account_id)
         if session is None:
-            account = await self.source.account(account_id)
-            session = self._sessions.get(account_id) or self.open_account(account)
+            before = self._as_saved(account_id)
+            account = self._learn(await self.source.account(account_id), before)
+            session = self._first(account_id) or self.open_account(account)
         return session
 
     def open_account(self, account: Account) -> TwikitSession:
-        """A session for an account that is at hand; replaces nothing that is open."""
-        session = self._sessions.get(account.id)
-        if session is None:
-            session = self._sessions[account.id] = TwikitSession(
-                account,
-                self._backend,
-                windows=self.windows(account.id),
-                clock=self.clock,
-                save_cookies=self._save_cookies,
-            )
+        """A new session of an account, as it is known here; as it is given only when it is not known yet."""
+        session = TwikitSession(
+            self._known.setdefault(account.id, account),
+            self._backend,
+            windows=self.windows(account.id),
+            clock=self.clock,
+            save_cookies=self._save_cookies,
+        )
+        self._sessions.setdefault(account.id, []).append(session)
         return session
+
+    def _first(self, account_id: str) -> TwikitSession | None:
+        return next((each for each in self._sessions.get(account_id, ()) if not each.closed), None)
 
     def windows(self, account_id: str) -> RateWindows:
         """The account's rate windows; they outlive its sessions."""
         windows = self._windows.get(account_id)
         if windows is None:
-            windows = self._windows[account_id] = RateWindows(self.clock, self._rng)
+            changed = partial(self._window_changed, account_id)
+            windows = self._windows[account_id] = RateWindows(self.clock, self._rng, changed)
         return windows
+
+    def _window_changed(self, account_id: str, endpoint: str) -> None:
+        for observer in tuple(self._observers):
+            observer.window_changed(account_id, endpoint)
 
     async def execute_action(
         self,
@@ -190,12 +234,38 @@ class TwikitSessionManager:
         """
         return {endpoint: len(accounts) for endpoint, accounts in self._stale.items()}
 
-    async def _stand(self, account_id: str, standing: Standing) -> None:
-        """Keep a new standing: in the session first, for a store that fails must not hide an illness."""
-        session = self._sessions.get(account_id)
-        if session is not None:
+    def _as_saved(self, account_id: str) -> Account | None:
+        """What is known of an account, if its source knows it too."""
+        unsaved = account_id in self._unsaved or account_id in self._unsaved_cookies
+        return None if unsaved else self._known.get(account_id)
+
+    def _learn(self, read: Account, before: Account | None) -> Account:
+        """Take in an account as its source has it, and return the latest of both.
+
+        What is known here wins where it was not saved (`before`) or has changed while the source was asked.
+        """
+        known = self._known.get(read.id)
+        if known is not None and known is not before:
+            return known
+        self._known[read.id] = read
+        if known is not None and known.standing != read.standing:
+            self._spread(read.id, read.standing)
+        return read
+
+    def _spread(self, account_id: str, standing: Standing) -> None:
+        """Take a new standing in, wherever the account is known."""
+        known = self._known.get(account_id)
+        if known is not None:
+            self._known[account_id] = replace(known, standing=standing)
+        for session in self._sessions.get(account_id, ()):
             session.account = replace(session.account, standing=standing)
+        for observer in tuple(self._observers):
+            observer.standing_changed(account_id, standing)
+
+    async def _stand(self, account_id: str, standing: Standing) -> None:
+        """Keep a new standing: here first, for a store that fails must not hide an illness."""
         self._unsaved[account_id] = standing
+        self._spread(account_id, standing)
         await self._save_standings()
 
     async def _save_standings(self) -> None:
@@ -212,20 +282,41 @@ class TwikitSessionManager:
 
     async def _save_cookies(self, account: Account, cookies: Cookies) -> None:
         """Save rotated cookies, unless a person has given the account a new log-in meanwhile."""
-        kept = (await self.source.account(account.id)).credentials.cookies
-        if kept.get(LOGIN_COOKIE) == account.credentials.cookies.get(LOGIN_COOKIE):
+        known = self._known.get(account.id)
+        if known is not None and _same_login(known, account):
+            self._known[account.id] = known.with_cookies(cookies)
+            self._unsaved_cookies.add(account.id)
+        if _same_login(await self.source.account(account.id), account):
             await self.source.save_cookies(account.id, cookies)
         else:
             logger.warning("%s has new cookies in its source; restart to use them", account.id)
+        self._unsaved_cookies.discard(account.id)
+
+    def forget(self, session: TwikitSession) -> None:
+        """Give this session to nobody any more; whoever has it is to close it."""
+        account_id = session.account.id
+        left = [each for each in self._sessions.get(account_id, ()) if each is not session]
+        if left:
+            self._sessions[account_id] = left
+        else:
+            self._sessions.pop(account_id, None)
+
+    async def close_session(self, session: TwikitSession) -> None:
+        """Close this session and no other. Calling it twice is harmless."""
+        self.forget(session)
+        await session.aclose()
 
     async def close(self, account_id: str) -> None:
-        """Close the account's session if it is open; its windows stay known."""
-        session = self._sessions.pop(account_id, None)
-        if session is not None:
-            await session.aclose()
+        """Close all sessions of an account; what was learned of it and its windows stay known."""
+        for session in tuple(self._sessions.get(account_id, ())):
+            await self.close_session(session)
 
     async def aclose(self) -> None:
         """Close every session. The source stays open: it belongs to whoever made it."""
         await self._save_standings()
         for account_id in list(self._sessions):
             await self.close(account_id)
+
+
+def _same_login(one: Account, other: Account) -> bool:
+    return one.credentials.cookies.get(LOGIN_COOKIE) == other.credentials.cookies.get(LOGIN_COOKIE)

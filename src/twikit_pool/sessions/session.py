@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
 from typing import Any, Final, TypeVar
+
+import httpx
 
 from twikit_pool.accounts.model import Account
 from twikit_pool.clock import Clock
-from twikit_pool.errors import PoolClosed
+from twikit_pool.errors import PoolClosed, PoolError
 from twikit_pool.redaction import Cookies, without_frames
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken, Verdict, judge
-from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, USER_STATE, RawResponse
-from twikit_pool.sessions.windows import RateWindows
+from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, RawResponse
+from twikit_pool.sessions.windows import HANDSHAKE, RateWindows
 
 T = TypeVar("T")
 SaveCookies = Callable[[Account, Cookies], Awaitable[None]]
 OnSend = Callable[[], None]
+Gate = Callable[[], None]
 
 HANDSHAKE_AGE: Final = 600.0
 """Seconds after which a 404 may mean that X has changed its transaction keys, not its operations."""
@@ -28,32 +34,50 @@ HANDSHAKE_AGE: Final = 600.0
 STORE_PATIENCE: Final = 5.0
 """Seconds that a call waits for the source to keep what it learned."""
 
+CLOSING_PATIENCE: Final = 2 * STORE_PATIENCE
+"""Seconds that closing waits for a call it has cut short; that call may yet save its cookies."""
+
 LASTING_COOKIES: Final = frozenset({"auth_token", "ct0", "kdt", "twid"})
 """The cookies worth keeping; the others (`__cf_bm`, `guest_id`, …) change with nearly every answer."""
 
-_HANDSHAKE: Final = frozenset({HOME, HANDSHAKE_SCRIPT, USER_STATE})
+_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""What a request ends with that found no connection to leave on."""
 
 logger = logging.getLogger(__name__)
 
 
 class _Attempt:
-    """What one call sent and saw."""
+    """What one call sent and saw.
 
-    __slots__ = ("endpoint", "on_send", "responses", "sent")
+    Attributes:
+        deadline: cuts the call short, while it runs.
+        begun: requests that count and were about to leave, stopped ones included.
+        sent: those of them that left.
+        stopped: what the gate raised, if it stopped a request.
+        shut: the verdict, if the rate window was found shut when the request that counts was to leave.
+    """
+
+    __slots__ = ("begun", "deadline", "endpoint", "on_send", "responses", "sent", "shut", "stopped")
 
     def __init__(self, endpoint: str | None, on_send: OnSend | None) -> None:
         self.endpoint = endpoint
         self.on_send = on_send
         self.responses: list[RawResponse] = []
+        self.deadline: asyncio.Timeout | None = None
+        self.begun = 0
         self.sent = 0
+        self.stopped: PoolError | None = None
+        self.shut: Verdict | None = None
 
-    def begin(self, endpoint: str) -> None:
-        """A request is about to leave; the caller is told when it is the one that counts."""
-        counts = endpoint not in _HANDSHAKE if self.endpoint is None else endpoint == self.endpoint
-        if counts:
-            if self.on_send is not None:
-                self.on_send()
-            self.sent += 1
+    def counts(self, endpoint: str) -> bool:
+        """Whether a request to this endpoint is the one that counts, or one of them."""
+        return endpoint not in HANDSHAKE if self.endpoint is None else endpoint == self.endpoint
+
+    def verdict(self, error: Exception | None) -> Verdict:
+        """What it came to. That a later request was stopped says nothing of those that had left before."""
+        if self.shut is not None and not self.sent:
+            return self.shut
+        return judge(error, self.responses, sent=self.begun if self.sent else 0)
 
 
 class TwikitSession:
@@ -63,7 +87,16 @@ class TwikitSession:
     connection for it, and the next caller could read the last one's answer. Such a client is closed and
     replaced before it is used again; cookies and handshake stay.
 
+    Every request of the client, made in a call or past it, is accounted for in the account's rate windows:
+    it is answered, or given up when the call ends, the client is replaced or the session is closed.
+
     Opening one is cheap and sends nothing: the handshake happens with the first call.
+
+    Attributes:
+        account: the account, with the cookies and the standing that are known of it.
+        windows: the account's rate windows, shared by all its sessions.
+        gate: called just before each request leaves; what it raises stops the request.
+        closed: whether it may not be used any more.
     """
 
     __slots__ = (
@@ -72,9 +105,13 @@ class TwikitSession:
         "_handshake_at",
         "_link",
         "_lock",
+        "_running",
         "_save_cookies",
+        "_unanswered",
+        "_unfinished",
         "account",
         "closed",
+        "gate",
         "windows",
     )
 
@@ -90,11 +127,17 @@ class TwikitSession:
         self.account = account
         self.windows = windows
         self.closed = False
+        self.gate: Gate | None = None
         self._clock = clock
         self._save_cookies = save_cookies
         self._attempt: _Attempt | None = None
         self._handshake_at = clock.monotonic()
         self._lock = asyncio.Lock()
+        self._running = False
+        self._unanswered: list[str] = []
+        """The endpoints of requests in flight, as the rate windows count them."""
+        self._unfinished = 0
+        """The link's own count, kept here because the pool asks with every release."""
         self._link: Link = backend.open(account)
         self._link.on_request = self._about_to_send
         self._link.on_response = self._seen
@@ -112,7 +155,7 @@ class TwikitSession:
     @property
     def unsettled(self) -> bool:
         """Whether the client may not be handed on yet: a call runs on it, or did not end."""
-        return self.dirty or self._lock.locked()
+        return self._running or self._unfinished > 0
 
     async def execute(
         self, action: Action, *, timeout: float, files: Sequence[Media] = (), on_send: OnSend | None = None
@@ -129,6 +172,7 @@ class TwikitSession:
         Raises:
             CallFailed: the call did not succeed; its verdict says why and whether X took it.
             PoolClosed: the session is closed.
+            PoolError: whatever the gate raises, when it stopped the call before the request that counts left.
         """
         return await self.call(
             action.name,
@@ -156,15 +200,23 @@ class TwikitSession:
         Without an `endpoint`, every request but the handshake's counts as the one.
         """
         async with self._lock:
-            closed = self._closed_window(endpoint)
-            if closed is not None:
-                raise CallFailed(self.account.id, name, closed)
-            verdict, result, error = await self._once(perform, _Attempt(endpoint, on_send), timeout)
-            if self._worth_repeating(verdict):
+            self._running = True
+            try:
+                self._give_up()
+                shut = self._shut_window(endpoint)
+                if shut is not None:
+                    raise CallFailed(self.account.id, name, shut)
                 verdict, result, error = await self._once(perform, _Attempt(endpoint, on_send), timeout)
-            self._link.trim()
-            if self._link.cookies_changed:
-                await self._keep_cookies()
+                if self._worth_repeating(verdict):
+                    with suppress(PoolError):  # the gate shut or the session closed: the first verdict stands
+                        verdict, result, error = await self._once(
+                            perform, _Attempt(endpoint, on_send), timeout
+                        )
+                self._link.trim()
+                if self._link.cookies_changed:
+                    await self._keep_cookies()
+            finally:
+                self._running = False
         if verdict.outcome is Outcome.OK:
             return result
         raise CallFailed(self.account.id, name, verdict) from error
@@ -172,15 +224,15 @@ class TwikitSession:
     async def _once(
         self, perform: Callable[[], Awaitable[T]], attempt: _Attempt, timeout: float
     ) -> tuple[Verdict, Any, Exception | None]:
-        if self.closed:
-            raise PoolClosed(f"the session of {self.account.id} is closed")
+        self._refuse_when_closed()
         if self.dirty:
-            await self._link.renew()
+            await self._renew_link()
+            self._refuse_when_closed()  # it may have been closed meanwhile
         self._attempt = attempt
         result: T | None = None
         error: Exception | None = None
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as attempt.deadline:
                 result = await perform()
         except asyncio.CancelledError as cut:
             without_frames(cut)
@@ -189,19 +241,31 @@ class TwikitSession:
             error = without_frames(raised)  # they hold cookies in their locals
         finally:
             self._attempt = None
-        return judge(error, attempt.responses, sent=attempt.sent), result, error
+            self._give_up(error)
+        if attempt.stopped is not None and not attempt.sent:
+            raise without_frames(attempt.stopped)
+        verdict = attempt.verdict(error)
+        if self.closed and isinstance(error, TimeoutError):
+            verdict = replace(verdict, reason="the session was closed while the call ran")
+        return verdict, result, error
 
-    def _closed_window(self, endpoint: str | None) -> Verdict | None:
+    def _shut_window(self, endpoint: str | None) -> Verdict | None:
         """The verdict of a call that X must refuse, so that it is not sent; None when it may be."""
-        needed = [endpoint] if endpoint is not None else []
-        if self._link.handshake_due:
-            needed.append(HOME)
-        for each in needed:
-            wait = self.windows.wait(each)
-            if wait > 0:
-                reason = f"the rate window opens in {wait:.0f} s; nothing was sent"
-                return Verdict(outcome=Outcome.RATE_LIMITED, reason=reason, endpoint=each, taken=Taken.NO)
+        if endpoint is not None and self.windows.wait(endpoint) > 0:
+            return self._shut(endpoint)
+        if self._link.handshake_due and self.windows.wait(HOME) > 0:
+            return self._shut(HOME)
         return None
+
+    def _shut(self, endpoint: str) -> Verdict:
+        wait = self.windows.wait(endpoint)
+        reason = (
+            f"the rate window opens in {wait:.0f} s; nothing was sent"
+            if wait < inf
+            else "another call to this endpoint is under way and only its answer can tell what is left; "
+            "nothing was sent"
+        )
+        return Verdict(outcome=Outcome.RATE_LIMITED, reason=reason, endpoint=endpoint, taken=Taken.NO)
 
     def _worth_repeating(self, verdict: Verdict) -> bool:
         """Whether the same call may work at once: X took nothing, and what was wrong is mended."""
@@ -216,15 +280,49 @@ class TwikitSession:
         return False
 
     def _about_to_send(self, endpoint: str) -> None:
-        if self._attempt is not None:
-            self._attempt.begin(endpoint)
+        attempt = self._attempt
+        counts = attempt is not None and attempt.counts(endpoint)
+        if attempt is not None and counts:
+            attempt.begun += 1
+        if self.gate is not None:
+            try:
+                self.gate()
+            except PoolError as stop:
+                if attempt is not None:
+                    attempt.stopped = stop
+                raise
+        if attempt is not None and counts:
+            if not attempt.sent and endpoint == attempt.endpoint and self.windows.wait(endpoint) > 0:
+                # Another session of the account has sent what was left since this call began.
+                attempt.shut = self._shut(endpoint)
+                raise CallFailed(self.account.id, endpoint, attempt.shut)
+            if attempt.on_send is not None:
+                attempt.on_send()
+            attempt.sent += 1
+        self._unanswered.append(endpoint)
+        self._unfinished += 1
+        self.windows.sent(endpoint)
 
     def _seen(self, response: RawResponse) -> None:
-        self.windows.note(response)
+        in_flight = response.endpoint in self._unanswered
+        if in_flight:
+            self._unanswered.remove(response.endpoint)
+        self._unfinished = self._link.unfinished
         if response.endpoint == HANDSHAKE_SCRIPT:
             self._handshake_at = self._clock.monotonic()
         if self._attempt is not None:
             self._attempt.responses.append(response)
+        self.windows.note(response, given_up=not in_flight)
+
+    def _give_up(self, error: Exception | None = None) -> None:
+        """Settle with the rate windows what was sent and will not be answered, `error` being why."""
+        if self._unanswered:
+            unanswered, self._unanswered = self._unanswered, []
+            settle = self.windows.lost
+            if len(unanswered) == 1 and isinstance(error, _NEVER_LEFT):
+                settle = self.windows.unsent
+            for endpoint in unanswered:
+                settle(endpoint)
 
     async def _keep_cookies(self) -> None:
         """Save rotated cookies. A store that fails or hangs fails no call; the next one tries again."""
@@ -243,14 +341,45 @@ class TwikitSession:
     async def renew(self) -> None:
         """Replace a dirty HTTP client, so that the next caller need not wait for it."""
         async with self._lock:
-            if self.dirty and not self.closed:
-                await self._link.renew()
+            self._running = True
+            try:
+                if self.dirty and not self.closed:
+                    await self._renew_link()
+            finally:
+                self._running = False
+
+    def _refuse_when_closed(self) -> None:
+        if self.closed:
+            raise PoolClosed(f"the session of {self.account.id} is closed")
+
+    async def _renew_link(self) -> None:
+        self._give_up()
+        try:
+            await self._link.renew()
+        finally:
+            self._unfinished = self._link.unfinished
 
     async def aclose(self) -> None:
-        """Save what is not saved and close the client. Calling it twice is harmless."""
+        """Save what is not saved and close the client. Calling it twice is harmless.
+
+        A call that runs is cut short first: a request that is still connecting when its client is closed
+        would leave its socket behind.
+        """
         try:
             if not self.closed and self._link.cookies_changed:
                 await self._keep_cookies()
         finally:
             self.closed = True
-            await self._link.aclose()
+            self._give_up()
+            try:
+                await self._call_to_end()
+            finally:
+                await self._link.aclose()
+
+    async def _call_to_end(self) -> None:
+        deadline = self._attempt.deadline if self._attempt is not None else None
+        if deadline is not None and not deadline.expired():
+            deadline.reschedule(asyncio.get_running_loop().time())
+        with suppress(TimeoutError):  # what does not let itself be cut short is left to fail on its own
+            async with asyncio.timeout(CLOSING_PATIENCE), self._lock:
+                pass

@@ -12,7 +12,7 @@ from tests.integration.house import House, house
 from twikit_pool.accounts import AccountState, Standing
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import AccountUnavailable, NoAccountAvailable, StoreError
-from twikit_pool.pool import ConnectionState
+from twikit_pool.sessions import TwikitSessionManager
 from twikit_pool.sessions.actions import PostTweet
 from twikit_pool.sessions.outcomes import CODES, CallFailed, Outcome, Taken
 
@@ -46,15 +46,17 @@ async def test_every_code_of_the_table(home: House, code: int, status: int) -> N
 
 
 @pytest.mark.parametrize("code", [88, 32])
-async def test_an_error_inside_a_200_is_no_success(home: House, code: int) -> None:
+async def test_an_error_inside_a_200_is_no_success(
+    home: House, alone: TwikitSessionManager, code: int
+) -> None:
     """twikit itself returns an empty search and a like that was none."""
     home.x.fault("code", code=code, status=200)
     for action, parameters in (("search_tweet", {"query": "x"}), ("like_tweet", {"tweet_id": "1"})):
         with pytest.raises(CallFailed) as failed:
-            await home.sessions.execute_action(home.id(0), action, parameters)
+            await alone.execute_action(home.id(0), action, parameters)
         assert failed.value.verdict.code == code
-        await home.sessions.source.set_standing(home.id(0), Standing())
-        session = await home.sessions.open(home.id(0))
+        await alone.source.set_standing(home.id(0), Standing())
+        session = await alone.open(home.id(0))
         session.account = replace(session.account, standing=Standing())
 
 
@@ -137,7 +139,7 @@ async def test_the_pool_passes_the_work_of_an_ill_account_on() -> None:
         tweet = await home.do("post_tweet", **POST)
         assert tweet.author.handle == home.id(0)
         assert taken_on_x(home) == 1
-        assert home.pool.counts()[ConnectionState.BENCHED] == 2
+        assert home.pool.status().quarantined == 2
         home.x.fault("suspend", account=home.id(0))
         with pytest.raises(NoAccountAvailable, match="of 3 accounts"):
             await home.do("get_user", handle=home.id(1))
@@ -195,12 +197,14 @@ async def test_a_rotated_csrf_token_is_followed_and_saved(home: House) -> None:
     assert home.x.calls.count(status=403) == 0
 
 
-async def test_a_stale_csrf_token_is_replaced_and_the_call_repeated_once(home: House) -> None:
+async def test_a_stale_csrf_token_is_replaced_and_the_call_repeated_once(
+    home: House, alone: TwikitSessionManager
+) -> None:
     me = home.id(0)
     account = await home.source.account(me)
     cookies = type(account.credentials.cookies)({**account.credentials.cookies, "ct0": "0" * 160})
     await home.source.save_cookies(me, cookies)
-    await home.sessions.execute_action(me, "post_tweet", POST)
+    await alone.execute_action(me, "post_tweet", POST)
     assert taken_on_x(home) == 1
     assert (await home.source.account(me)).credentials.cookies["ct0"] != "0" * 160
 
