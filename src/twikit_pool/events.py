@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,20 +51,81 @@ class PoolOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSuspended(Event):
+    """Nobody is served until the pool is resumed, or until so many seconds are over."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolResumed(Event):
+    """Requests are served again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDrained(Event):
+    """Nobody holds a connection, and none is open; `reclaimed` were closed under their borrowers."""
+
+    reclaimed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolResized(Event):
+    """The pool keeps at least `size` connections now; it had `before` when it was told."""
+
+    size: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolReconfigured(Event):
+    """Settings were changed; `changed` names them."""
+
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyStop(Event):
+    """Only CRITICAL and EMERGENCY requests are served, for `seconds`.
+
+    `paused` connections may send nothing meanwhile, and `refused` requests that waited were sent away.
+    """
+
+    reason: str
+    seconds: float
+    paused: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyStopEnded(Event):
+    """Everyone is served again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolShutDown(Event):
     """A pool has closed its last connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionEvent(Event):
-    """Something about one connection."""
+    """Something about one account, and one connection of it where it is about that."""
 
     account_id: str
+    connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCreated(ConnectionEvent):
-    """The pool holds a session for this account from now on."""
+    """A connection is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOpenFailed(ConnectionEvent):
+    """A connection could not be opened; its account is tried again in `retry_in` seconds."""
+
+    reason: str
+    retry_in: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +141,76 @@ class ConnectionLeased(ConnectionEvent):
 class ConnectionReleased(ConnectionEvent):
     """The connection is back; `held` is in seconds."""
 
+    priority: int
+    action: str | None
     held: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseOverdue(ConnectionEvent):
+    """A lease has lasted longer than `leak_warning`; `borrower` is the name of the task that took it."""
+
+    borrower: str
+    held: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionReclaimed(ConnectionEvent):
+    """A lease lasted longer than `lease_timeout`: the connection was closed under its borrower."""
+
+    borrower: str
+    held: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionChecked(ConnectionEvent):
+    """A health check has ended; `latency` is in seconds."""
+
+    well: bool
+    reason: str
+    latency: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionClosed(ConnectionEvent):
     """The pool gave the connection up, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationEvent(ConnectionEvent):
+    """Something about a reservation."""
+
+    reservation_id: str
+    reserved_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationMade(ReservationEvent):
+    """A connection of the account is kept for an owner, for so many seconds."""
+
+    seconds: float
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationExtended(ReservationEvent):
+    """It lasts so many seconds from now on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationPriorityChanged(ReservationEvent):
+    """The owner's requests have at least this priority now."""
+
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationEnded(ReservationEvent):
+    """It was released, or it expired."""
 
     reason: str
 
@@ -118,6 +244,14 @@ class AccountStateChanged(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountQuarantined(ConnectionEvent):
+    """The pool leaves the account alone for so many seconds, and why."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcquireTimedOut(Event):
     """A request waited for `waited` seconds in vain."""
 
@@ -127,44 +261,66 @@ class AcquireTimedOut(Event):
     waited: float
 
 
+Unmade: TypeAlias = "tuple[Callable[..., Event], Any, Any, Any, Any]"
+"""What makes an event, and four facts to make it of: for what happens often, and is made when it is read."""
+
+
+def _made(event: Event | Unmade) -> Event:
+    return event if isinstance(event, Event) else event[0](*event[1:])
+
+
 class Subscription:
     """One subscriber's queue: an async iterator for a single reader, closed by `with` or `close()`."""
 
-    __slots__ = ("_bus", "_closed", "_queue", "_types", "_waiting", "dropped")
+    __slots__ = ("_bus", "_closed", "_sent", "_taken", "_taps", "queue", "types", "waiting")
 
     def __init__(self, bus: EventBus, types: tuple[type[Event], ...], maxlen: int) -> None:
+        self.types = types
+        self.queue: deque[Event | Unmade] = deque(maxlen=maxlen)
+        """What is not read yet; filled by the taps."""
+        self.waiting: asyncio.Future[None] | None = None
+        """Set by a reader who waits for the next event."""
         self._bus = bus
-        self._types = types
-        self._queue: deque[Event] = deque(maxlen=maxlen)
-        self._waiting: asyncio.Future[None] | None = None
         self._closed = False
-        self.dropped = 0
+        self._taps: list[tuple[Tap, int]] = []
+        """What it hears, and what had been sent there before."""
+        self._sent = 0
+        self._taken = 0
+
+    def listen_to(self, tap: Tap) -> None:
+        """Receive what comes through this tap, if it is of a wanted type."""
+        if not self.types or issubclass(tap.kind, self.types):
+            tap.subscriptions = (*tap.subscriptions, self)
+            self._taps.append((tap, tap.sent))
+
+    @property
+    def dropped(self) -> int:
         """Events lost because this subscriber read too slowly."""
+        return self._sent_so_far() - self._taken - len(self.queue)
 
-    def offer(self, event: Event) -> None:
-        """Queue the event if it is of a wanted type; called by the bus."""
-        if self._types and not isinstance(event, self._types):
-            return
-        if len(self._queue) == self._queue.maxlen:
-            self.dropped += 1
-        self._queue.append(event)
-        self._wake()
+    def _sent_so_far(self) -> int:
+        return self._sent + sum(tap.sent - before for tap, before in self._taps)
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+    def wake(self) -> None:
+        """There is something to read."""
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
 
     def take(self) -> list[Event]:
         """Everything queued, at once, without waiting."""
-        events = list(self._queue)
-        self._queue.clear()
+        events = [_made(each) for each in self.queue]
+        self._taken += len(events)
+        self.queue.clear()
         return events
 
     def close(self) -> None:
         """Stop receiving. What is queued can still be read; then the iteration ends."""
-        self._closed = True
-        self._bus.forget(self)
-        self._wake()
+        if not self._closed:
+            self._closed = True
+            self._sent = self._sent_so_far()
+            self._taps.clear()
+            self._bus.forget(self)
+            self.wake()
 
     def __enter__(self) -> Self:
         return self
@@ -176,24 +332,46 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._queue:
+        while not self.queue:
             if self._closed:
                 raise StopAsyncIteration
-            self._waiting = asyncio.get_running_loop().create_future()
+            self.waiting = asyncio.get_running_loop().create_future()
             try:
-                await self._waiting
+                await self.waiting
             finally:
-                self._waiting = None
-        return self._queue.popleft()
+                self.waiting = None
+        self._taken += 1
+        return _made(self.queue.popleft())
+
+
+class Tap:
+    """Where the events of one kind come out."""
+
+    __slots__ = ("kind", "sent", "subscriptions")
+
+    def __init__(self, kind: type[Event]) -> None:
+        self.kind = kind
+        self.subscriptions: tuple[Subscription, ...] = ()
+        """Those who hear it; when empty, making an event is wasted."""
+        self.sent = 0
+
+    def send(self, event: Event | Unmade) -> None:
+        """Put an event of this kind, or what makes one, into every subscriber's queue."""
+        self.sent += 1
+        for each in self.subscriptions:
+            each.queue.append(event)
+            if each.waiting is not None:
+                each.wake()
 
 
 class EventBus:
     """Where events are published. Subscribers come and go at any time."""
 
-    __slots__ = ("_subscriptions",)
+    __slots__ = ("_subscriptions", "_taps")
 
     def __init__(self) -> None:
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._taps: dict[type[Event], Tap] = {}
 
     @property
     def heard(self) -> bool:
@@ -209,13 +387,25 @@ class EventBus:
         """
         subscription = Subscription(self, types, maxlen)
         self._subscriptions = (*self._subscriptions, subscription)
+        for tap in self._taps.values():
+            subscription.listen_to(tap)
         return subscription
+
+    def tap(self, kind: type[Event]) -> Tap:
+        """The tap for events of exactly this kind, to keep at hand where they are many."""
+        tap = self._taps.get(kind)
+        if tap is None:
+            tap = self._taps[kind] = Tap(kind)
+            for subscription in self._subscriptions:
+                subscription.listen_to(tap)
+        return tap
 
     def publish(self, event: Event) -> None:
         """Hand the event to every subscriber's queue. Never waits, never raises."""
-        for subscription in self._subscriptions:
-            subscription.offer(event)
+        self.tap(type(event)).send(event)
 
     def forget(self, subscription: Subscription) -> None:
         """Stop serving this subscriber; called by its `close()`."""
-        self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+        self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
+        for tap in self._taps.values():
+            tap.subscriptions = tuple(each for each in tap.subscriptions if each is not subscription)

@@ -18,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def released(account_id: str = "a") -> ConnectionReleased:
-    return ConnectionReleased(pool_id="p", at=NOW, account_id=account_id, held=1.0)
+    return ConnectionReleased(pool_id="p", at=NOW, account_id=account_id, priority=2, action=None, held=1.0)
 
 
 def test_an_event_is_named_as_on_the_wire() -> None:
