@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,4 +42,6 @@ async def house(config: ConnectionPoolConfig | None = None, **settings: Any) -> 
         async with TwikitSessionManager(source, backend=backend) as sessions:
             pool = TwikitConnectionPool(sessions, config or ConnectionPoolConfig(acquire_timeout=5))
             async with pool:
+                for _ in range(pool.size + 1):  # who is hottest does not depend on who asks first
+                    await asyncio.sleep(0)
                 yield House(x, source, sessions, pool)

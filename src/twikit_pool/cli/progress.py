@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twikit_pool.clock import Clock
     from twikit_pool.jobs import JobReader, JobRunner
     from twikit_pool.pool import TwikitConnectionPool
+    from twikit_pool.pool.member import Member
 
 REFRESH: Final = 0.25
 """Seconds between two pictures of the live display."""
@@ -113,15 +114,16 @@ class Meter:
         return round(seen * max(reader.size / reader.position, 1.0))
 
     def _accounts(self) -> dict[str, int]:
-        counts = self._pool.counts()
-        idle = [each for each in self._pool.connections() if each.state is ConnectionState.IDLE]
-        cooling = sum(any(window.remaining <= 0 for window in each.windows.known().values()) for each in idle)
-        return {
-            "busy": counts[ConnectionState.LEASED] + counts[ConnectionState.RENEWING],
-            "free": len(idle) - cooling,
-            "cooling": cooling,
-            "ill": counts[ConnectionState.BENCHED],
-        }
+        tally = Counter(_doing(member) for member in self._pool.accounts())
+        return {name: tally[name] for name in ("busy", "free", "cooling", "ill")}
+
+
+def _doing(member: Member) -> str:
+    if member.bars:
+        return "ill"
+    if any(each.state in (ConnectionState.LEASED, ConnectionState.RENEWING) for each in member.connections):
+        return "busy"
+    return "cooling" if member.thaws else "free"
 
 
 async def show(way: Literal["live", "plain"], console: Console, take: Callable[[], Snapshot]) -> None:

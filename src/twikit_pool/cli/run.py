@@ -39,6 +39,8 @@ FAILED: Final = 1
 REJECTED: Final = 3
 REJECTS_SHOWN: Final = 5
 """Rejected lines that are shown on screen; all are in the file."""
+MOST_CONNECTIONS: Final = 10_000
+"""A run is for all accounts that there are."""
 
 _ACCOUNTS = Group("Accounts (one of)", validator=validators.mutually_exclusive)
 
@@ -68,7 +70,7 @@ async def run(
         jobs: the file, or - for standard input.
         results: where results go; JOBS.results.jsonl in this folder when not given, and
             JOBS.sandbox.results.jsonl when the accounts are simulated.
-        store: the account store's path or URL; the user's own when no accounts are named.
+        store: the account store's path or URL; TWIKIT_POOL_STORE or your own when no accounts are named.
         cookies: a folder of cookie files, or a pattern such as 'cookies/*.json'.
         sandbox: so many accounts of a simulator that is made for this run.
         simulator: the address of a simulator that runs already.
@@ -87,14 +89,14 @@ async def run(
     name = ["" if jobs == "-" else Path(jobs).stem, "sandbox" if sandbox or simulator else ""]
     place = results or Path(".".join([part for part in name if part] + ["results.jsonl"]))
     rejected = place.with_name(f"{place.name}.rejects.jsonl")
-    config = ConnectionPoolConfig(acquire_timeout=None)
+    config = ConnectionPoolConfig(acquire_timeout=None, max_connections=MOST_CONNECTIONS)
     with _opened(jobs, apart_from=(place, rejected)) as descriptor:
         async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
-            if not pool.size:
+            if not pool.account_ids:
                 raise ConfigError(
                     "there are no accounts there: nothing was run; see `twikit-pool accounts list`"
                 )
-            reader = JobReader(descriptor, accounts={each.account_id for each in pool.connections()})
+            reader = JobReader(descriptor, accounts=set(pool.account_ids))
             with (
                 ResultsFile(place) as kept,
                 RejectsFile(rejected) as rejects,
@@ -150,7 +152,7 @@ class _Run:
             summary=summary,
             runner=self._runner,
             seconds=SYSTEM_CLOCK.monotonic() - began,
-            accounts=self._pool.size,
+            accounts=len(self._pool.account_ids),
             results=self._results,
             rejects=self._rejects,
         )

@@ -37,7 +37,7 @@ from twikit_pool.drop_in.turns import CURRENT, Turn, take
 from twikit_pool.errors import (
     AccountNotFound,
     AccountUnavailable,
-    AcquireTimeout,
+    AcquireTimeoutError,
     NoAccountAvailable,
     NotThroughPool,
 )
@@ -247,7 +247,7 @@ class PooledClient(Client):
         )
         try:
             lease = await self.pool.acquire(request)
-        except AcquireTimeout as late:
+        except AcquireTimeoutError as late:
             refusal = out_of_calls(self.pool, request, late)
             if refusal is None:
                 raise
@@ -320,9 +320,10 @@ class PooledClient(Client):
         """
         if self.account is None:
             raise NotThroughPool("whose cookies? Name the account: PooledClient(pool, account=…)")
-        for connection in self.pool.connections():
-            if connection.account_id == self.account:
-                return dict(connection.account.credentials.cookies)
+        for member in self.pool.accounts():
+            if member.id == self.account:
+                known = self.pool.sessions.known(member.id) or member.account
+                return dict(known.credentials.cookies)
         raise AccountNotFound(f"pool {self.pool.pool_id!r} has no account {self.account!r}")
 
     def save_cookies(self, path: str) -> None:

@@ -8,13 +8,14 @@ closed, so that nothing was sent at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from twikit import errors as twikit_errors
 from twikit.errors import TwitterException
 
 from twikit_pool.accounts.model import AccountState
-from twikit_pool.errors import AcquireTimeout
+from twikit_pool.errors import AcquireTimeoutError
 from twikit_pool.sessions.outcomes import CallFailed, Outcome
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, type[TwitterException]]] = {
 }
 
 
-class OutOfCalls(AcquireTimeout, twikit_errors.TooManyRequests):
+class OutOfCalls(AcquireTimeoutError, twikit_errors.TooManyRequests):
     """No account that could make this call had one left within the timeout; nothing was sent.
 
     `rate_limit_reset` is when the first window opens, in epoch seconds, as in twikit's own exception.
@@ -72,15 +73,10 @@ def as_twikit(failure: CallFailed, headers: dict[str, str] | None) -> TwitterExc
 
 
 def out_of_calls(
-    pool: TwikitConnectionPool, request: ConnectionRequest, late: AcquireTimeout
+    pool: TwikitConnectionPool, request: ConnectionRequest, late: AcquireTimeoutError
 ) -> OutOfCalls | None:
     """The same timeout as twikit's exception, if closed windows alone are what the request waited for."""
-    now = pool.clock.now()
-    waits = [
-        each.wait_for(request)
-        for each in pool.connections()
-        if each.could_serve(request) and each.may_recover(now)
-    ]
-    if not waits or min(waits) <= 0:
+    waits = [each.wait_for(request) for each in pool.accounts() if each.could_serve(request) and each.hopeful]
+    if not waits or not 0 < min(waits) < inf:
         return None
-    return OutOfCalls(str(late), int(now.timestamp() + min(waits)) + 1)
+    return OutOfCalls(str(late), int(pool.clock.now().timestamp() + min(waits)) + 1)

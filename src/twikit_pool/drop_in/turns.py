@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from twikit_pool.drop_in.failures import ALREADY_DONE, as_twikit
-from twikit_pool.errors import AcquireTimeout
+from twikit_pool.errors import AcquireTimeoutError
 from twikit_pool.pool.execution import Patience
 from twikit_pool.sessions.outcomes import CallFailed, Taken
 
@@ -89,7 +89,7 @@ async def take(
         except Exception as error:  # a boundary: twikit raises anything, and it goes on to the caller
             failure = turn.failure
             if failure is None:
-                if refusal is not None and isinstance(error, AcquireTimeout):
+                if refusal is not None and isinstance(error, AcquireTimeoutError):
                     # The wait after a refusal was in vain: the refusal is what the caller knows to handle.
                     raise refusal from refusal.__cause__
                 raise

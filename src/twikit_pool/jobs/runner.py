@@ -16,12 +16,12 @@ import msgspec
 
 from twikit_pool.errors import (
     AccountError,
-    AcquireTimeout,
+    AcquireTimeoutError,
     ActionError,
     JobIdTaken,
     NoAccountAvailable,
     PoolClosed,
-    PoolOverloaded,
+    PoolOverloadedError,
     ResultsError,
     TwikitPoolError,
 )
@@ -37,7 +37,13 @@ WINDOW: Final = 4096
 GRACE: Final = 10.0
 """Seconds that calls in flight have to end when a run is stopped."""
 
-_WITHOUT_A_CALL: Final = (AccountError, ActionError, AcquireTimeout, NoAccountAvailable, PoolOverloaded)
+_WITHOUT_A_CALL: Final = (
+    AccountError,
+    ActionError,
+    AcquireTimeoutError,
+    NoAccountAvailable,
+    PoolOverloadedError,
+)
 """Why the pool makes no call for a job."""
 
 
@@ -94,7 +100,7 @@ class JobRunner:
         self._results = results
         self._window = max(window, 1)
         self._timeout = timeout
-        self._lanes = Lanes(pool.size)
+        self._lanes = Lanes(pool.capacity)
         self._running: set[_Running] = set()
         self._lines: dict[str, int] = {}  # of the jobs in the window, by id
         self._ready: deque[JobResult | Rejected] = deque()
@@ -364,9 +370,9 @@ def _of_failure(job: Job, failure: CallFailed) -> JobResult:
 
 def _of_refusal(job: Job, error: TwikitPoolError) -> JobResult:
     match error:
-        case AcquireTimeout():
+        case AcquireTimeoutError():
             outcome = "timeout"
-        case PoolOverloaded():
+        case PoolOverloadedError():
             outcome = "overloaded"
         case ActionError():
             outcome = "refused"

@@ -1,19 +1,48 @@
 """The heart: who gets which connection, and when."""
 
-from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
+from twikit_pool.pool.connection import ConnectionInfo, ConnectionState, PooledTwikitConnection
+from twikit_pool.pool.control import Mode
 from twikit_pool.pool.execution import Execution
+from twikit_pool.pool.explanation import Explanation
+from twikit_pool.pool.hooks import PoolHooks
+from twikit_pool.pool.integrations import (
+    AnalyticsSink,
+    Broadcaster,
+    CampaignEmergencyStop,
+    CampaignEnded,
+    CampaignEvent,
+    CampaignPriorityChanged,
+    CampaignSource,
+    CampaignStarted,
+)
 from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.manager import TwikitConnectionPoolManager
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
+from twikit_pool.pool.reservations import Reservation
+from twikit_pool.pool.status import PoolStatus
 
 __all__ = [
+    "AnalyticsSink",
+    "Broadcaster",
+    "CampaignEmergencyStop",
+    "CampaignEnded",
+    "CampaignEvent",
+    "CampaignPriorityChanged",
+    "CampaignSource",
+    "CampaignStarted",
+    "ConnectionInfo",
     "ConnectionPriority",
     "ConnectionRequest",
     "ConnectionState",
     "Execution",
+    "Explanation",
     "Lease",
+    "Mode",
+    "PoolHooks",
+    "PoolStatus",
     "PooledTwikitConnection",
+    "Reservation",
     "TwikitConnectionPool",
     "TwikitConnectionPoolManager",
 ]

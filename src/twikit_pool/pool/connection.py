@@ -2,78 +2,245 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import deque
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from twikit_pool.accounts.model import Account, AccountState
-from twikit_pool.sessions.session import TwikitSession
-from twikit_pool.sessions.windows import RateWindows
+import msgspec
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from twikit_pool.accounts.model import Account
+    from twikit_pool.clock import Clock
+    from twikit_pool.pool.deadlines import Deadline
+    from twikit_pool.pool.member import Member
     from twikit_pool.pool.request import ConnectionRequest
+    from twikit_pool.pool.reservations import Reservation
+    from twikit_pool.pool.waiting import Line
+    from twikit_pool.sessions.session import TwikitSession
+
+REMEMBERED: Final = 64
+"""Latencies of the latest calls that a connection remembers."""
+
+WEIGHT: Final = 0.1
+"""Weight of the latest call in a connection's success rate, an exponentially weighted mean."""
 
 
 class ConnectionState(StrEnum):
     """Where a connection is. Every connection of a pool is in exactly one of these."""
 
+    OPENING = "opening"
     IDLE = "idle"
     LEASED = "leased"
+    RESERVED = "reserved"
+    """Free, but for one owner alone."""
     RENEWING = "renewing"
-    """Its HTTP client is being replaced after a call that did not end."""
-    BENCHED = "benched"
-    """Its account may not be used now."""
+    """Between two leases: its HTTP client is being replaced after a call that did not end, or a hook runs."""
+    CHECKING = "checking"
+    """Its health is being checked."""
     CLOSED = "closed"
 
 
-class PooledTwikitConnection:
-    """One account's place in the pool. Its session is opened with its first lease.
+# Looking a member up in its class costs more than all else that a lease does to it.
+IDLE: Final = ConnectionState.IDLE
+LEASED: Final = ConnectionState.LEASED
+RESERVED: Final = ConnectionState.RESERVED
+RENEWING: Final = ConnectionState.RENEWING
+CLOSED: Final = ConnectionState.CLOSED
 
-    Attributes:
-        account: the account as it was last known.
-        state: where it is.
-        epoch: counts its leases; a lease of an earlier epoch does nothing any more.
-        leased_at: when its lease began, on the monotonic clock.
-        calls: calls made on it.
+SHELVED: Final = frozenset({IDLE, RESERVED})
+"""The states of a connection that nobody uses."""
+
+
+class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection tells of itself. Durations are seconds, times UTC, rates 0 to 1.
+
+    The resources (`memory` in bytes, `cpu` in seconds, `network` in bytes) are None where nobody measures.
     """
 
-    __slots__ = ("_account", "calls", "epoch", "leased_at", "session", "state", "windows")
+    connection_id: str
+    account_id: str
+    state: ConnectionState
+    active: bool
+    reserved: bool
+    healthy: bool
+    created_at: datetime
+    last_used_at: datetime | None
+    idle_time: float
+    usage_count: int
+    total_usage_time: float
+    average_response_time: float | None
+    p95_response_time: float | None
+    success_rate: float
+    error_count: int
+    priority: int | None
+    """The priority of the request that holds it, or of its reservation."""
+    reserved_for: str | None
+    reservation_expires_at: datetime | None
+    session_generation: int
+    """How often its client was made anew, from 1."""
+    borrower: str | None
+    memory: int | None = None
+    cpu: float | None = None
+    network: int | None = None
 
-    def __init__(self, account: Account, windows: RateWindows) -> None:
-        self._account = account
-        self.windows = windows
+
+class PooledTwikitConnection:
+    """One connection of an account.
+
+    Attributes:
+        id: the account's id and a number, `brand_uk#1`.
+        state: where it is.
+        epoch: goes up with every lease and its end: a lease of an earlier epoch does nothing any more.
+        request: what it is leased for, or was last.
+        borrower: the task that has leased it, or had it last.
+        spent: why it is closed when its lease ends, if it is to be.
+    """
+
+    __slots__ = (
+        "_clock",
+        "borrower",
+        "checked_at",
+        "created",
+        "ends",
+        "epoch",
+        "errors",
+        "failed_checks",
+        "generation",
+        "id",
+        "idle_since",
+        "last_used",
+        "latencies",
+        "leased_at",
+        "member",
+        "opened_for",
+        "request",
+        "reservation",
+        "session",
+        "spent",
+        "stack",
+        "state",
+        "success_rate",
+        "upkeep",
+        "usage_time",
+        "warned",
+    )
+
+    def __init__(self, member: Member, clock: Clock) -> None:
+        member.opened += 1
+        now = clock.monotonic()
+        self._clock = clock
+        self.member: Final = member
+        self.id: Final = f"{member.id}#{member.opened}"
+        self.state = ConnectionState.OPENING
         self.session: TwikitSession | None = None
-        self.state = ConnectionState.IDLE
+        self.reservation: Reservation | None = None
+        self.request: ConnectionRequest | None = None
+        self.opened_for: Line | None = None
+        """Those for whom it is being opened."""
+        self.borrower: asyncio.Task[object] | None = None
+        self.stack: str | None = None
+        """Where it was borrowed, in debug mode."""
+        self.spent: str | None = None
         self.epoch = 0
-        self.leased_at = 0.0
-        self.calls = 0
-
-    @property
-    def account(self) -> Account:
-        """The account, with the cookies and standing its session knows."""
-        return self.session.account if self.session is not None else self._account
+        self.generation = 0
+        self.created = self.idle_since = self.checked_at = self.leased_at = now
+        self.last_used: float | None = None
+        self.ends: float = float("inf")
+        """When its lifetime ends."""
+        self.upkeep: Deadline | None = None
+        self.warned = -1
+        """The epoch whose borrower was told of having kept it too long."""
+        self.usage_time = 0.0
+        self.errors = 0
+        self.failed_checks = 0
+        """Health checks that failed in a row."""
+        self.success_rate = 1.0
+        self.latencies: deque[float] | None = None
 
     @property
     def account_id(self) -> str:
         """Whose connection it is."""
-        return self._account.id
+        return self.member.account.id
 
-    def could_serve(self, request: ConnectionRequest) -> bool:
-        """Whether it is for this request at all, whatever its windows and state are now."""
-        return (request.account_id is None or request.account_id == self._account.id) and (
-            request.capabilities <= self._account.capabilities
+    @property
+    def account(self) -> Account:
+        """The account, with the cookies and standing its session knows."""
+        return self.session.account if self.session is not None else self.member.account
+
+    @property
+    def usage_count(self) -> int:
+        """How often it was leased: each lease is two epochs, its own and what comes after."""
+        return (self.epoch + 1) // 2
+
+    @property
+    def leased(self) -> bool:
+        """Whether somebody holds it."""
+        return self.state is ConnectionState.LEASED
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing speaks against using it."""
+        return (
+            self.state is not ConnectionState.CLOSED
+            and self.spent is None
+            and not self.failed_checks
+            and self.member.usable
         )
 
-    def wait_for(self, request: ConnectionRequest) -> float:
-        """Seconds until the request's endpoint is open to this account; 0 when it is."""
-        return self.windows.wait(request.endpoint) if request.endpoint is not None else 0.0
+    @property
+    def quality(self) -> float:
+        """How well it serves, for comparison only: its success rate by its average latency."""
+        average = self.average_latency
+        return self.success_rate / (1.0 + (average or 0.0))
 
-    def may_recover(self, now: datetime) -> bool:
-        """Whether the account is usable, or will be by itself after a time."""
-        standing = self.account.standing
-        return standing.usable(now) or (
-            standing.state is AccountState.QUARANTINED and standing.until is not None
+    @property
+    def average_latency(self) -> float | None:
+        """Seconds that its latest calls took on average; None before the first."""
+        return sum(self.latencies) / len(self.latencies) if self.latencies else None
+
+    def called(self, latency: float, *, well: bool) -> None:
+        """A call on it has ended, after so many seconds."""
+        if self.latencies is None:
+            self.latencies = deque(maxlen=REMEMBERED)
+        self.latencies.append(latency)
+        self.errors += not well
+        self.success_rate += WEIGHT * (well - self.success_rate)
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """What it tells of itself."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+
+        def at(moment: float) -> datetime:
+            return wall - timedelta(seconds=now - moment)
+
+        reservation, request, latencies = self.reservation, self.request, sorted(self.latencies or ())
+        holds = request if self.leased else reservation
+        return ConnectionInfo(
+            connection_id=self.id,
+            account_id=self.account_id,
+            state=self.state,
+            active=self.leased,
+            reserved=reservation is not None,
+            healthy=self.healthy,
+            created_at=at(self.created),
+            last_used_at=None if self.last_used is None else at(self.last_used),
+            idle_time=now - self.idle_since if self.state in SHELVED else 0.0,
+            usage_count=self.usage_count,
+            total_usage_time=self.usage_time + (now - self.leased_at if self.leased else 0.0),
+            average_response_time=self.average_latency,
+            p95_response_time=latencies[(len(latencies) - 1) * 95 // 100] if latencies else None,
+            success_rate=self.success_rate,
+            error_count=self.errors,
+            priority=None if holds is None else int(holds.priority),
+            reserved_for=None if reservation is None else reservation.reserved_for,
+            reservation_expires_at=None if reservation is None else at(reservation.expires),
+            session_generation=self.generation,
+            borrower=self.borrower.get_name() if self.leased and self.borrower is not None else None,
         )
 
     def __repr__(self) -> str:
-        return f"<PooledTwikitConnection {self.account_id} {self.state}>"
+        return f"<PooledTwikitConnection {self.id} {self.state}>"

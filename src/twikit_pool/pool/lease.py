@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import traceback
+from asyncio import current_task, get_running_loop
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from twikit_pool.errors import LeaseLost
+from twikit_pool.errors import LeaseLost, PoolError
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.attachments import attachments
 from twikit_pool.sessions.media import Media
 
 if TYPE_CHECKING:
-    from twikit_pool.pool.connection import PooledTwikitConnection
+    from twikit_pool.pool.connection import ConnectionInfo, PooledTwikitConnection
     from twikit_pool.pool.pool import TwikitConnectionPool
     from twikit_pool.pool.request import ConnectionRequest
+    from twikit_pool.sessions.session import TwikitSession
 
 T = TypeVar("T")
+
+UNUSED: Final = -2
+USED: Final = -1
+"""Epochs of a lease that has no connection: not yet, and not any more."""
 
 
 class Lease:
@@ -33,28 +40,63 @@ class Lease:
     or after the pool took the connection back, raises `LeaseLost`.
     """
 
-    __slots__ = ("_connection", "_epoch", "_pool", "_used", "request")
+    __slots__ = ("_connection", "_epoch", "_pool", "request")
 
     def __init__(self, pool: TwikitConnectionPool, request: ConnectionRequest) -> None:
         self._pool = pool
         self.request = request
         self._connection: PooledTwikitConnection | None = None
-        self._epoch = -1
-        self._used = False
+        self._epoch = UNUSED
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return self._obtain().__await__()
-
-    async def _obtain(self) -> Self:
-        if self._used:
+        if self._epoch != UNUSED:
             raise LeaseLost("this lease was used already; call pool.acquire() again for another")
-        self._used = True
-        connection = await self._pool.obtain(self.request)
-        self._connection, self._epoch = connection, connection.epoch
+        self._epoch = USED
+        pool, request = self._pool, self.request
+        matching = pool.matching
+        if get_running_loop() is not matching.loop and matching.loop is not None:
+            raise PoolError(
+                f"pool {pool.pool_id!r} belongs to another event loop: use it where it was opened, "
+                "or make one for this loop"
+            )
+        connection, came = matching.take(request), None
+        if connection is None:
+            came = matching.now()
+            connection = yield from self._wait(came)
+        if pool.turnover.hooks.on_acquire is not None:
+            came = connection.leased_at if came is None else came
+            connection = yield from self._introduced(connection, came)
+        self._connection = connection
+        self._epoch = connection.epoch
+        connection.borrower = current_task(matching.loop)
+        if matching.debug:
+            connection.stack = "".join(traceback.format_stack()[:-1])
         return self
 
+    def _introduced(
+        self, connection: PooledTwikitConnection, came: float
+    ) -> Generator[Any, None, PooledTwikitConnection]:
+        """This connection or, if the hook fails on its account, another; the request keeps its place."""
+        pool, matching = self._pool, self._pool.matching
+        while not (yield from pool.turnover.introduce(connection).__await__()):
+            connection = matching.take(self.request) or (yield from self._wait(came))
+        return connection
+
+    def _wait(self, came: float) -> Generator[Any, None, PooledTwikitConnection]:
+        waiter = self._pool.matching.join(self.request, came)
+        resumed = False
+        try:
+            granted = yield from waiter
+            resumed = True
+        finally:
+            if not resumed:
+                self._pool.turnover.abandon(waiter)
+        if granted.epoch != waiter.epoch:
+            raise LeaseLost(f"{granted.id} was closed on its way to this request; ask again")
+        return granted
+
     async def __aenter__(self) -> Self:
-        return await self._obtain()
+        return await self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,8 +106,7 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether the connection is still this lease's."""
-        connection = self._connection
-        return connection is not None and self._pool.holds(connection, self._epoch)
+        return self._connection is not None and self._connection.epoch == self._epoch
 
     @property
     def connection(self) -> PooledTwikitConnection:
@@ -75,10 +116,12 @@ class Lease:
             LeaseLost: it is not held any more, or not yet.
         """
         if self._connection is None or not self.held:
-            raise LeaseLost(
-                "the connection is not held: enter the lease with `async with`, or await it, and use it "
-                "before it is released"
-            )
+            if self._connection is not None:
+                raise LeaseLost(
+                    f"{self._connection.id} is not held any more: it was released, or taken back by the pool "
+                    "(lease_timeout, drain, shutdown); acquire again"
+                )
+            raise LeaseLost("the connection is not held yet: enter the lease with `async with`, or await it")
         return self._connection
 
     @property
@@ -87,9 +130,22 @@ class Lease:
         return self.connection.account_id
 
     @property
+    def info(self) -> ConnectionInfo:
+        """What the connection tells of itself. Raises `LeaseLost` as `connection` does."""
+        return self.connection.info
+
+    @property
+    def session(self) -> TwikitSession:
+        """The connection's session. Raises `LeaseLost` as `connection` does."""
+        session = self.connection.session
+        if session is None:
+            raise LeaseLost(f"{self.account_id} has no open session")
+        return session
+
+    @property
     def client(self) -> Any:
         """The account's real twikit client, for whatever the named actions lack. Not to be kept."""
-        return self._pool.session_of(self.connection).client
+        return self.session.client
 
     async def execute(self, action: str | Action, *, timeout: float | None = None, **parameters: Any) -> Any:
         """Do one thing on this connection, once, and return its record.
@@ -103,6 +159,7 @@ class Lease:
             ActionError: the action or a parameter is wrong; nothing was sent.
             CallFailed: X did not do it; the verdict says why.
             LeaseLost: the connection is not held any more.
+            EmergencyStopped: the pool makes an emergency stop; the request that counts was not sent.
         """
         checked = action if isinstance(action, Action) else parse_action(action, parameters)
         return await self.carry_out(checked, await attachments(checked), timeout=timeout)
@@ -116,8 +173,8 @@ class Lease:
         on_send: Callable[[], None] | None = None,
     ) -> Any:
         """As `execute`, with checked parameters, media at hand and a say at the last moment (`on_send`)."""
-        session = self._pool.session_of(self.connection)
-        return await self._pool.attempt(
+        session = self.session
+        return await self._pool.calls.attempt(
             self.connection,
             action.name,
             action.spends,
@@ -137,8 +194,8 @@ class Lease:
 
         Raises as `execute` does.
         """
-        session = self._pool.session_of(self.connection)
-        return await self._pool.attempt(
+        session = self.session
+        return await self._pool.calls.attempt(
             self.connection,
             name,
             endpoint,
@@ -150,8 +207,9 @@ class Lease:
 
     def release(self) -> None:
         """Give the connection back, at once. Does nothing when it is not held (any more)."""
-        if self._connection is not None:
-            self._pool.give_back(self._connection, self._epoch)
+        connection = self._connection
+        if connection is not None and connection.epoch == self._epoch:
+            self._pool.turnover.give_back(connection)
 
     def __repr__(self) -> str:
         state = f"of {self._connection.account_id}" if self._connection else "not entered"

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 from twikit_pool.accounts.model import Account
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import PoolError
+from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import EventBus
+from twikit_pool.pool.hooks import PoolHooks
+from twikit_pool.pool.integrations import Integration, Integrations
+from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.pool import TwikitConnectionPool
+from twikit_pool.pool.request import ConnectionRequest
+from twikit_pool.pool.sharing import Sharing
+from twikit_pool.pool.status import PoolStatus, together
+from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.manager import TwikitSessionManager
+
+DEFAULT_POOL: Final = "default"
+"""The pool that is meant where none is named, if there is one; else the first that was made."""
 
 
 class TwikitConnectionPoolManager:
-    """Pools by name. Use it with `async with`; leaving shuts all of them down."""
+    """Pools by name. Use it with `async with`; leaving shuts all of them down.
 
-    def __init__(self, sessions: TwikitSessionManager, *, events: EventBus | None = None) -> None:
+    An account belongs to one pool at a time. Pools that are created with `shared=True` may have the same
+    accounts: while one of them uses an account, the others leave it alone, and they take turns.
+    """
+
+    def __init__(
+        self,
+        sessions: TwikitSessionManager,
+        *,
+        events: EventBus | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
         self._sessions = sessions
+        self._rng = rng
         self._pools: dict[str, TwikitConnectionPool] = {}
+        self._sharing = Sharing()
+        self._shared: set[str] = set()
+        self._integrations: dict[str, Integrations] = {}
         self.events = events or EventBus()
 
     async def __aenter__(self) -> Self:
@@ -37,47 +62,130 @@ class TwikitConnectionPoolManager:
 
     async def create_pool(
         self,
-        name: str,
+        name: str = DEFAULT_POOL,
         config: ConnectionPoolConfig = DEFAULT_CONNECTION_POOL_CONFIG,
         *,
         accept: Callable[[Account], bool] = lambda _account: True,
+        shared: bool = False,
+        hooks: PoolHooks | None = None,
+        integrations: Sequence[Integration] = (),
     ) -> TwikitConnectionPool:
-        """Make and open a pool over the accounts that `accept` takes and no other pool here holds.
+        """Make and open a pool over the accounts that `accept` takes and that are free for it.
 
-        An account is in one pool at most: two would both hand its connection out.
+        Args:
+            name: what it is called.
+            config: its settings.
+            accept: which accounts it may have.
+            shared: whether it may have accounts that other shared pools have too.
+            hooks: the operator's own steps in a connection's life.
+            integrations: broadcasters, campaign sources and analytics sinks; see `integrations`.
 
         Raises:
             PoolError: a pool of this name exists, or no account is left for it.
         """
         if name in self._pools:
             raise PoolError(f"a pool named {name!r} exists already; choose another name")
-
-        def held() -> set[str]:
-            return {each.account_id for pool in self._pools.values() for each in pool.connections()}
-
         pool = TwikitConnectionPool(
             self._sessions,
             config,
             pool_id=name,
             # Asked when the pool takes its accounts, in one step: another may be opening meanwhile.
-            accept=lambda account: account.id not in held() and accept(account),
+            accept=lambda account: account.id not in self._held(but_shared=shared) and accept(account),
             events=self.events,
+            hooks=hooks,
             clock=self._sessions.clock,
+            rng=self._rng,
         )
+        if shared:
+            self._sharing.join(pool.matching)
+            self._shared.add(name)
         self._pools[name] = pool
         try:
+            self._integrations[name] = Integrations(pool, integrations)
             await pool.open()
+            self._refuse_empty(pool)
         except BaseException:
-            del self._pools[name]
+            await self._shut_down(name)
             raise
-        if not pool.size and (taken := held()):
-            del self._pools[name]
-            await pool.shutdown()
-            raise PoolError(f"no account is left for pool {name!r}: {len(taken)} are in other pools")
         return pool
 
-    async def shutdown(self) -> None:
-        """Shut all pools down, one after another."""
+    def _refuse_empty(self, pool: TwikitConnectionPool) -> None:
+        if not pool.account_ids and (taken := self._held()):
+            raise PoolError(f"no account is left for pool {pool.pool_id!r}: {len(taken)} are in other pools")
+
+    def _held(self, *, but_shared: bool = False) -> set[str]:
+        """Accounts that pools have, those of shared pools left out if so asked."""
+        pools = (pool for name, pool in self._pools.items() if not (but_shared and name in self._shared))
+        return {account_id for pool in pools for account_id in pool.account_ids}
+
+    def pool(self, name: str | None = None) -> TwikitConnectionPool:
+        """The pool of this name, or the default one.
+
+        Raises:
+            PoolNotFound: there is none.
+        """
+        if name is None:
+            name = DEFAULT_POOL if DEFAULT_POOL in self._pools else next(iter(self._pools), DEFAULT_POOL)
+        pool = self._pools.get(name)
+        if pool is None:
+            known = ", ".join(self._pools) or "there are none; call create_pool() first"
+            raise PoolNotFound(f"no pool named {name!r} ({known})")
+        return pool
+
+    def acquire(self, request: ConnectionRequest | None = None, *, pool: str | None = None) -> Lease:
+        """Ask a pool for a connection; as `TwikitConnectionPool.acquire`.
+
+        Where no pool is named and the request names an account, the pool that has the account is asked.
+
+        Raises:
+            PoolNotFound: there is no such pool.
+        """
+        account_id = None if request is None else request.account_id
+        return self._route(pool, account_id).acquire(request)
+
+    async def execute(
+        self, action: str | Action, *, pool: str | None = None, account: str | None = None, **how: Any
+    ) -> Any:
+        """Do one thing through a pool; as `TwikitConnectionPool.execute`, routed as `acquire`.
+
+        Raises:
+            PoolNotFound: there is no such pool; and as `TwikitConnectionPool.execute`.
+        """
+        return await self._route(pool, account).execute(action, account=account, **how)
+
+    def _route(self, name: str | None, account_id: str | None) -> TwikitConnectionPool:
+        if name is None and account_id is not None:
+            for pool in self._pools.values():
+                if account_id in pool.account_ids:
+                    return pool
+        return self.pool(name)
+
+    def status(self) -> PoolStatus:
+        """All pools together."""
+        return together((pool.status() for pool in self._pools.values()), self._sessions.clock.now())
+
+    async def shutdown_pool(self, name: str, grace: float | None = None) -> None:
+        """Shut one pool down; its accounts are free for others then.
+
+        Raises:
+            PoolNotFound: there is none of this name.
+        """
+        self.pool(name)
+        await self._shut_down(name, grace)
+
+    async def shutdown(self, grace: float | None = None) -> None:
+        """Shut all pools down, one after another, each as `TwikitConnectionPool.shutdown`."""
         while self._pools:
-            _, pool = self._pools.popitem()
-            await pool.shutdown()
+            await self._shut_down(next(reversed(self._pools)), grace)
+
+    async def _shut_down(self, name: str, grace: float | None = None) -> None:
+        pool = self._pools[name]
+        try:
+            await pool.shutdown(grace)
+        finally:
+            self._pools.pop(name, None)
+            if name in self._shared:
+                self._shared.discard(name)
+                self._sharing.leave(pool.matching)
+            if (integrations := self._integrations.pop(name, None)) is not None:
+                await integrations.aclose()

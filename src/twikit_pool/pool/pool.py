@@ -1,7 +1,8 @@
 """The pool: warm sessions of many accounts, and the calls that are made on them.
 
-Who gets which connection is decided in `matching`, synchronously. What must be awaited (replacing or
-closing a client, saving an account's state) follows here, in tasks that the pool owns.
+Who gets which connection is decided in `matching`, how many there are in `lifecycle`, both synchronously.
+What must be awaited (opening, replacing or closing a client, saving an account's state) follows in tasks
+that the pool owns.
 """
 
 from __future__ import annotations
@@ -10,47 +11,49 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import httpx
-
 from twikit_pool.accounts import CookieFolder
-from twikit_pool.accounts.model import Account
+from twikit_pool.accounts.model import Account, Standing
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import PoolClosed
+from twikit_pool.errors import AccountNotFound, ConfigError, PoolClosed
 from twikit_pool.events import (
     AccountStateChanged,
-    CallFinished,
-    ConnectionClosed,
-    ConnectionCreated,
-    ConnectionLeased,
-    ConnectionReleased,
-    EndpointCooling,
     Event,
     EventBus,
     PoolOpened,
+    PoolReconfigured,
+    PoolResized,
     PoolShutDown,
 )
+from twikit_pool.pool.calls import Calls
 from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
+from twikit_pool.pool.control import Control, Mode
 from twikit_pool.pool.execution import Execution, RetryBudget, execute, pages
+from twikit_pool.pool.explanation import Explanation
+from twikit_pool.pool.hooks import PoolHooks
 from twikit_pool.pool.lease import Lease
+from twikit_pool.pool.lifecycle import Lifecycle
 from twikit_pool.pool.matching import Matching
-from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
+from twikit_pool.pool.member import Bar, Member
+from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest, check_seconds
+from twikit_pool.pool.reservations import Reservation, Reservations
+from twikit_pool.pool.status import PoolStatus, status_of
+from twikit_pool.pool.turnover import Turnover
+from twikit_pool.pool.upkeep import Upkeep
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.backend import SessionBackend
 from twikit_pool.sessions.manager import TwikitSessionManager
-from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Verdict
-from twikit_pool.sessions.session import TwikitSession
 
 T = TypeVar("T")
 
-SHUTDOWN_GRACE: Final = 10.0
-"""Seconds that running leases have to end when the pool shuts down."""
+ANYTHING: Final = ConnectionRequest()
 
 CLOSING_PATIENCE: Final = 5.0
 """Seconds that closing the sessions may take before it is cut short."""
@@ -71,6 +74,7 @@ class TwikitConnectionPool:
         pool_id: what it is called in events and messages.
         accept: which of the source's accounts it uses; all by default.
         events: the bus its events go to; its own when not given.
+        hooks: the operator's own steps in a connection's life.
         clock, rng: time and chance. The clock must run with the event loop's.
     """
 
@@ -82,23 +86,48 @@ class TwikitConnectionPool:
         pool_id: str = "default",
         accept: Callable[[Account], bool] = lambda _account: True,
         events: EventBus | None = None,
+        hooks: PoolHooks | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
     ) -> None:
         self.sessions = sessions
-        self.config = config
         self.pool_id = pool_id
-        self._accept = accept
         self.events = events or EventBus()
+        self.hooks = hooks or PoolHooks()
         self.clock = clock
         self.rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self.retries = RetryBudget()
-        self._matching = Matching(pool_id, config, clock, self._publish)
+        self.matching = Matching(pool_id, config, clock, self.events, self._publish)
+        """The heart, to look at: what it holds is moved by nobody else."""
+        self._accept = accept
+        self._lifecycle = Lifecycle(
+            self.matching,
+            sessions,
+            self.hooks,
+            clock=clock,
+            rng=self.rng,
+            publish=self._publish,
+            own=self._own,
+        )
+        self.matching.growth = self._lifecycle
+        self.calls = Calls(self.matching, sessions, clock=clock, events=self.events, publish=self._publish)
+        """Through which leases call X."""
+        self._upkeep = Upkeep(
+            self.matching,
+            self._lifecycle,
+            clock=clock,
+            rng=self.rng,
+            publish=self._publish,
+            own=self._own,
+            settle=self.calls.settle,
+        )
+        self._control = Control(self.matching, self._lifecycle, clock, self._publish)
+        self._lifecycle.may_send = self._control.may_send
+        self.turnover = Turnover(self.matching, self._lifecycle, self.hooks, self._own)
+        """Through which leases come and go."""
+        self._reservations = Reservations(self.matching, self._lifecycle, clock, self._publish)
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
-        self._opened = False
-        self._closing = False
-        self._shut_down = False
         self._owned: AccountSource | None = None
 
     @classmethod
@@ -124,32 +153,65 @@ class TwikitConnectionPool:
 
     # ------------------------------------------------------------ opening and shutting down
 
+    @property
+    def config(self) -> ConnectionPoolConfig:
+        """The settings in force."""
+        return self.matching.config
+
+    @property
+    def mode(self) -> Mode:
+        """Whom it serves now."""
+        return self._control.mode
+
     async def open(self) -> None:
-        """Make a place for every account of the source, up to `max_connections`. Sends nothing.
+        """Take in the accounts of the source and begin to serve. The first connections open meanwhile.
 
         Raises:
             PoolClosed: the pool was shut down; make another.
         """
         async with self._opening:
-            self._refuse_when_closing()
-            if self._opened:
+            self._refuse_when_closed()
+            if self.mode is not Mode.NEW:
                 return
             accounts = await self.sessions.accounts()
-            self._refuse_when_closing()
-            self._opened = True
-            self._matching.start()
-            now = self.clock.now()
-            accepted = [account for account in accounts if self._accept(account)]
-            accepted.sort(key=lambda account: not account.standing.usable(now))
-            for account in accepted[: self.config.max_connections]:
-                connection = PooledTwikitConnection(account, self.sessions.windows(account.id))
-                self._matching.connections[account.id] = connection
-                self._publish(ConnectionCreated, account_id=account.id)
-                self._matching.offer(connection)
-            self._publish(PoolOpened, accounts=self.size)
+            self._refuse_when_closed()
+            self._control.open()
+            self.sessions.watch(self)
+            for account in accounts:
+                if self._accept(account):
+                    self.matching.add(account, self.sessions.windows(account.id))
+            self._lifecycle.fill(self.config.initial_connections)
+            self._publish(PoolOpened, accounts=len(self.matching.members))
 
-    def _refuse_when_closing(self) -> None:
-        if self._closing:
+    async def refresh(self) -> None:
+        """Read the source again: take in new accounts, and let go of those that are gone.
+
+        Raises:
+            PoolClosed: the pool is not open.
+        """
+        accounts = {each.id: each for each in await self.sessions.accounts() if self._accept(each)}
+        if self.mode in (Mode.NEW, Mode.CLOSED):
+            raise PoolClosed(f"pool {self.pool_id!r} is not open")
+        for account_id, member in list(self.matching.members.items()):
+            if account_id not in accounts:
+                self._let_go(member)
+        lent = {each.account_id for each in self.connections()}
+        for account_id, account in accounts.items():
+            if account_id in self.matching.members:
+                self.standing_changed(account_id, account.standing)
+            elif account_id not in lent:  # one that was let go is taken in again once nobody holds it
+                self.matching.add(account, self.sessions.windows(account_id))
+        self._lifecycle.fill()
+
+    def _let_go(self, member: Member) -> None:
+        for reservation in list(member.reservations):
+            reservation.release()
+        self.matching.remove(member)
+        for connection in list(member.connections):
+            self._lifecycle.retire(connection, f"{member.id} is not in the source any more")
+
+    def _refuse_when_closed(self) -> None:
+        if self.mode is Mode.CLOSED:
             raise PoolClosed(f"pool {self.pool_id!r} was shut down; make another")
 
     async def __aenter__(self) -> Self:
@@ -161,39 +223,30 @@ class TwikitConnectionPool:
     ) -> None:
         await self.shutdown()
 
-    async def shutdown(self, grace: float = SHUTDOWN_GRACE) -> None:
+    async def shutdown(self, grace: float | None = None) -> None:
         """Refuse waiters at once, let running leases end, then close every session.
 
         Cancelled on the way it still closes everything; calling it again waits for the rest.
 
         Args:
-            grace: seconds that leases have to end. After that their connections are closed under
-                them: their calls fail and their release does nothing.
+            grace: seconds that leases have to end; the setting `shutdown_grace` when not given. After that
+                their connections are closed under them: their calls fail and their release does nothing.
         """
-        self._closing = True
-        self._matching.stop()
+        first = self.mode is not Mode.CLOSED
+        if self.mode is Mode.NEW:
+            self._control.open()
         try:
-            await self._leases_to_end(grace)
+            await self._control.drain(self.config.shutdown_grace if grace is None else grace, Mode.CLOSED)
         finally:
-            for connection in self.connections():
-                self._close(connection, "the pool shut down")
             await self._tasks_to_end()
+            self.sessions.unwatch(self)
+            self._control.closed()
+            self.matching.deadlines.close()
             if self._owned is not None:
                 await self.sessions.aclose()
                 await self._owned.aclose()
-            if not self._shut_down:
-                self._shut_down = True
+            if first:
                 self._publish(PoolShutDown)
-
-    async def _leases_to_end(self, grace: float) -> None:
-        if not self._matching.any_leased():
-            return
-        try:
-            async with asyncio.timeout(grace):
-                await self._matching.all_returned.wait()
-        except TimeoutError:
-            held = [c.account_id for c in self.connections() if c.state is ConnectionState.LEASED]
-            logger.warning("closing %d connections still in use after %g s: %s", len(held), grace, held)
 
     async def _tasks_to_end(self) -> None:
         """Wait for what the pool still has under way; what hangs is cancelled."""
@@ -204,18 +257,170 @@ class TwikitConnectionPool:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    # ------------------------------------------------------------ in operation
+
+    def suspend(self, seconds: float | None = None) -> None:
+        """Serve nobody, for so long or until `resume`: who comes waits. Running leases go on.
+
+        Raises:
+            PoolClosed: the pool is not open.
+        """
+        self._control.suspend(seconds)
+
+    def resume(self) -> None:
+        """Serve everyone again, after `suspend`, `drain` or an emergency stop.
+
+        Raises:
+            PoolClosed: the pool is not open.
+        """
+        self._control.resume()
+
+    async def drain(self, grace: float | None = None) -> None:
+        """Refuse everyone, let running leases end, and close every connection; `resume` begins anew.
+
+        Args:
+            grace: seconds that leases have to end; the setting `shutdown_grace` when not given. After that
+                their connections are closed under them.
+
+        Raises:
+            PoolClosed: the pool is not open.
+        """
+        if self.mode in (Mode.NEW, Mode.CLOSED):
+            raise PoolClosed(f"pool {self.pool_id!r} is not open")
+        await self._control.drain(self.config.shutdown_grace if grace is None else grace)
+
+    def emergency_stop(self, reason: str, *, pause: float | None = None) -> None:
+        """Let nothing but CRITICAL and EMERGENCY requests go on; recover by itself after a while.
+
+        When this returns, whoever else waited is refused, whoever else comes is refused, and no lease of a
+        lower priority can send anything more.
+
+        Args:
+            reason: for the event and for everyone who is refused.
+            pause: seconds; the setting `emergency_pause` when not given.
+
+        Raises:
+            PoolClosed: the pool is not open.
+        """
+        self._control.stop_all_but_critical(reason, self.config.emergency_pause if pause is None else pause)
+
+    def resize(self, size: int) -> None:
+        """Keep so many connections: open what is missing, close the longest idle that are too many.
+
+        More are still opened when requests wait that they would help, up to `max_connections`; being idle
+        closes none below this size. A leased connection is never touched.
+
+        Raises:
+            ConfigError: it is outside `min_connections` … `max_connections`.
+            PoolClosed: the pool was shut down.
+        """
+        self._refuse_when_closed()
+        least, most = self.config.min_connections, self.config.max_connections
+        if not least <= size <= most:
+            raise ConfigError(
+                f"a pool of {least} to {most} connections cannot be resized to {size}: change "
+                "min_connections or max_connections first (reconfigure)"
+            )
+        before = self.size
+        self._lifecycle.target = size
+        self._lifecycle.shrink(size, f"the pool was resized to {size}")
+        self._lifecycle.fill()
+        self._publish(PoolResized, size=size, before=before)
+
+    def reconfigure(self, **changes: Any) -> None:
+        """Change settings of the running pool. All are checked together first; then all are in force.
+
+        Raises:
+            ConfigError: a setting is unknown or wrong; nothing was changed.
+            PoolClosed: the pool was shut down.
+        """
+        self._refuse_when_closed()
+        config = self.config.changed(**changes)
+        self.matching.reconfigure(config)
+        self.turnover.heed_settings()
+        if self.mode is not Mode.NEW:
+            self._lifecycle.heed_settings()
+            self._upkeep.reschedule()
+        self._publish(PoolReconfigured, changed=tuple(changes))
+
+    def quarantine(self, account_id: str, reason: str, seconds: float) -> None:
+        """Leave an account alone for so long; its connections are closed as their leases end.
+
+        Raises:
+            AccountNotFound: the pool has no such account.
+            ConfigError: the duration is no positive number.
+        """
+        check_seconds("the seconds of a quarantine", seconds, least=0.0)
+        self._lifecycle.quarantine(self._member(account_id), reason, seconds)
+
+    def end_quarantine(self, account_id: str) -> None:
+        """Use the account again, if nothing else speaks against it.
+
+        Raises:
+            AccountNotFound: the pool has no such account.
+        """
+        self.matching.lift(self._member(account_id), Bar.QUARANTINE)
+
+    def _member(self, account_id: str) -> Member:
+        member = self.matching.members.get(account_id)
+        if member is None:
+            raise AccountNotFound(f"pool {self.pool_id!r} has no account {account_id!r}")
+        return member
+
+    # ------------------------------------------------------------ reservations
+
+    def reserve(
+        self,
+        account_id: str | None,
+        reserved_for: str,
+        priority: ConnectionPriority = ConnectionPriority.NORMAL,
+        duration: float = 300.0,
+    ) -> Reservation:
+        """Keep a connection for one owner, whose requests (`reserved_for=…`) get it before all others.
+
+        A free connection is kept from now on; one that is leased, from the end of its lease; where none is
+        open, one is opened.
+
+        Args:
+            account_id: whose connection; None for any account's.
+            reserved_for: the owner's name.
+            priority: which the owner's requests have at least, while they wait.
+            duration: seconds until it expires.
+
+        Raises:
+            AccountNotFound, AccountUnavailable, NoAccountAvailable: there is nothing to reserve.
+            ReservationConflict: all connections that the account may have are reserved.
+            ConfigError: the duration is no positive number.
+            PoolClosed: the pool is not open.
+        """
+        if self.mode in (Mode.NEW, Mode.CLOSED):
+            raise PoolClosed(f"pool {self.pool_id!r} is not open")
+        return self._reservations.reserve(account_id, reserved_for, priority, duration)
+
+    def reservations(self, reserved_for: str | None = None) -> list[Reservation]:
+        """The reservations that hold: all, or one owner's."""
+        return self._reservations.all() if reserved_for is None else self._reservations.of(reserved_for)
+
+    def set_priority(self, reserved_for: str, priority: ConnectionPriority) -> int:
+        """Give all of an owner's reservations this priority; whoever waits in its name moves accordingly.
+
+        Returns:
+            How many reservations there are.
+        """
+        return self._reservations.set_priority(reserved_for, priority)
+
     # ------------------------------------------------------------ the public face
 
     def acquire(self, request: ConnectionRequest | None = None) -> Lease:
         """Ask for a connection. Await what comes back, or enter it with `async with`.
 
         Raises, once awaited or entered:
-            AcquireTimeout: none came free in time; the message says what they were doing.
+            AcquireTimeoutError: none came free in time; the message says what they were doing.
             AccountNotFound, AccountUnavailable, NoAccountAvailable: none ever will.
-            PoolOverloaded: too many wait already.
+            PoolOverloadedError: too many wait already.
             PoolClosed: the pool is not open.
         """
-        return Lease(self, request or ConnectionRequest())
+        return Lease(self, ANYTHING if request is None else request)
 
     def release(self, lease: Lease) -> None:
         """Give a connection back; the same as `lease.release()`."""
@@ -227,6 +432,7 @@ class TwikitConnectionPool:
         *,
         account: str | None = None,
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
+        reserved_for: str | None = None,
         timeout: float | None = None,
         **parameters: Any,
     ) -> Any:
@@ -239,6 +445,7 @@ class TwikitConnectionPool:
             action: a name of the action table with its parameters, or an action made from them.
             account: who does it; None for any account that can.
             priority: how urgent it is.
+            reserved_for: the owner whose reserved connections it may use.
             timeout: seconds for each wait for a connection; the pool's `acquire_timeout` when not given.
             parameters: the action's parameters.
 
@@ -248,7 +455,10 @@ class TwikitConnectionPool:
             PoolError: no connection; see `acquire`.
         """
         checked = action if isinstance(action, Action) else parse_action(action, parameters)
-        return (await self.perform(checked, account=account, priority=priority, timeout=timeout)).result
+        done = await self.perform(
+            checked, account=account, priority=priority, reserved_for=reserved_for, timeout=timeout
+        )
+        return done.result
 
     async def perform(
         self,
@@ -256,6 +466,7 @@ class TwikitConnectionPool:
         *,
         account: str | None = None,
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
+        reserved_for: str | None = None,
         timeout: float | None = None,
         on_send: Callable[[str], None] | None = None,
         on_refused: Callable[[], None] | None = None,
@@ -266,7 +477,9 @@ class TwikitConnectionPool:
         `TwikitSession.execute`), and `on_refused` when an attempt ended and X certainly took nothing of it:
         a journal of writes that may have happened enters one there and strikes it out here.
         """
-        request = ConnectionRequest.to(action, account_id=account, priority=priority, timeout=timeout)
+        request = ConnectionRequest.to(
+            action, account_id=account, priority=priority, reserved_for=reserved_for, timeout=timeout
+        )
         return await execute(self, action, request, on_send=on_send, on_refused=on_refused)
 
     def iterate(
@@ -295,6 +508,12 @@ class TwikitConnectionPool:
         checked = parse_action(action, parameters)
         return pages(self, checked, account=account, priority=priority, limit=limit)
 
+    # ------------------------------------------------------------ to look at
+
+    def status(self) -> PoolStatus:
+        """What it is doing, in numbers."""
+        return status_of(self.matching, mode=str(self.mode), at=self.clock.now(), now=self.clock.monotonic())
+
     def counts(self) -> dict[ConnectionState, int]:
         """How many connections are in each state; together they are all of them."""
         tally = Counter(connection.state for connection in self.connections())
@@ -303,143 +522,56 @@ class TwikitConnectionPool:
     @property
     def size(self) -> int:
         """How many connections there are, in any state."""
-        return len(self._matching.connections)
+        return len(self.matching.connections)
 
     @property
     def waiting(self) -> int:
         """How many requests wait."""
-        return len(self._matching.line)
+        return self.matching.waiting.total
+
+    @property
+    def capacity(self) -> int:
+        """How many connections there can be at most, with the accounts there are."""
+        config = self.config
+        return min(config.max_connections, len(self.account_ids) * config.max_connections_per_account)
+
+    @property
+    def account_ids(self) -> AbstractSet[str]:
+        """The accounts it may use, with or without a connection."""
+        return self.matching.members.keys()
+
+    def accounts(self) -> Iterable[Member]:
+        """Every account it may use, to look at."""
+        return self.matching.members.values()
 
     def connections(self) -> Iterable[PooledTwikitConnection]:
         """Every connection, to look at."""
-        return self._matching.connections.values()
+        return self.matching.connections.values()
 
-    async def obtain(self, request: ConnectionRequest) -> PooledTwikitConnection:
-        """A leased connection for this request; what `Lease` awaits. Raises as `acquire` says."""
-        connection = self._matching.take(request)
-        waited = 0.0
-        if connection is None:
-            began = self.clock.monotonic()
-            connection = await self._matching.wait(request)
-            waited = self.clock.monotonic() - began
-        if self.events.heard:
-            self._publish(
-                ConnectionLeased,
-                account_id=connection.account_id,
-                priority=request.priority,
-                action=request.action,
-                waited=waited,
-            )
-        return connection
+    def explain(self, request: ConnectionRequest) -> Explanation:
+        """Why this request would wait: what the accounts that could serve it do, and who is before it."""
+        return self.matching.explain(request)
 
-    def explain(self, request: ConnectionRequest) -> str:
-        """What the accounts that could serve a request are doing, in a sentence without secrets."""
-        return self._matching.explain(request)
+    # ------------------------------------------------------------ what the sessions tell
 
-    # ------------------------------------------------------------ leases
-
-    def holds(self, connection: PooledTwikitConnection, epoch: int) -> bool:
-        """Whether the lease of this epoch still holds the connection."""
-        return connection.state is ConnectionState.LEASED and connection.epoch == epoch
-
-    def give_back(self, connection: PooledTwikitConnection, epoch: int) -> None:
-        """End a lease. Synchronous: the next waiter has the connection before this returns."""
-        if not self.holds(connection, epoch):
+    def standing_changed(self, account_id: str, standing: Standing) -> None:
+        """An account is in another state; called by the session manager in the step in which it learns it."""
+        member = self.matching.members.get(account_id)
+        if member is None or member.standing == standing:
             return
-        if self.events.heard:
-            held = self.clock.monotonic() - connection.leased_at
-            self._publish(ConnectionReleased, account_id=connection.account_id, held=held)
-        session = connection.session
-        if session is not None and session.unsettled and not self._closing:
-            self._matching.withdraw(connection, ConnectionState.RENEWING)
-            self._own(self._renew(connection, session))
-        else:
-            self._matching.offer(connection)
+        self.matching.set_standing(member, standing)
+        self._lifecycle.close_barred(member)
+        self._publish(
+            AccountStateChanged, account_id=account_id, state=standing.state.value, reason=standing.reason
+        )
 
-    async def _renew(self, connection: PooledTwikitConnection, session: TwikitSession) -> None:
-        """Replace a client whose last call did not end; only then may the next caller have it."""
-        try:
-            await session.renew()
-        except (OSError, httpx.HTTPError, RuntimeError) as error:
-            logger.warning("the old client of %s did not close cleanly: %s", connection.account_id, error)
-        finally:
-            if connection.state is ConnectionState.RENEWING:
-                self._matching.offer(connection)
+    def window_changed(self, account_id: str, endpoint: str) -> None:
+        """A rate window was closed or opened; called by the session manager."""
+        member = self.matching.members.get(account_id)
+        if member is not None:
+            self.matching.window_changed(member, endpoint)
 
-    def session_of(self, connection: PooledTwikitConnection) -> TwikitSession:
-        """The connection's session, opened with its first use."""
-        if connection.session is None:
-            connection.session = self.sessions.open_account(connection.account)
-        return connection.session
-
-    async def attempt(
-        self,
-        connection: PooledTwikitConnection,
-        name: str,
-        endpoint: str | None,
-        call: Callable[[float], Awaitable[T]],
-        timeout: float | None,
-    ) -> T:
-        """Make one call on a leased connection, and carry out what its outcome means for the account."""
-        connection.calls += 1
-        began = self.clock.monotonic()
-        try:
-            result = await call(timeout if timeout is not None else self.config.call_timeout)
-        except CallFailed as failure:
-            verdict = failure.verdict
-            self._finished(connection, name, began, verdict)
-            await self._settle(connection, verdict, endpoint)
-            raise
-        self._finished(connection, name, began, WELL)
-        if endpoint is not None:
-            self.sessions.went_well(endpoint)
-        return result
-
-    def _finished(
-        self, connection: PooledTwikitConnection, name: str, began: float, verdict: Verdict
-    ) -> None:
-        if self.events.heard:
-            self._publish(
-                CallFinished,
-                account_id=connection.account_id,
-                action=name,
-                outcome=verdict.outcome.value,
-                latency=self.clock.monotonic() - began,
-                status=verdict.status,
-                code=verdict.code,
-            )
-
-    async def _settle(
-        self, connection: PooledTwikitConnection, verdict: Verdict, endpoint: str | None
-    ) -> None:
-        standing = await self.sessions.settle(connection.account_id, verdict)
-        if standing is not None:
-            self._publish(
-                AccountStateChanged,
-                account_id=connection.account_id,
-                state=standing.state.value,
-                reason=standing.reason,
-            )
-        elif verdict.outcome is Outcome.RATE_LIMITED and verdict.endpoint is not None:
-            seconds = connection.windows.wait(verdict.endpoint)
-            if endpoint is not None and endpoint != verdict.endpoint:
-                # A call may need several operations; with one of them used up, the whole call must rest.
-                connection.windows.rest(endpoint, seconds)
-            self._publish(
-                EndpointCooling,
-                account_id=connection.account_id,
-                endpoint=verdict.endpoint,
-                seconds=seconds,
-                reason=verdict.reason,
-            )
-
-    def _close(self, connection: PooledTwikitConnection, reason: str) -> None:
-        if connection.state is ConnectionState.CLOSED:
-            return
-        self._matching.withdraw(connection, ConnectionState.CLOSED)
-        if connection.session is not None:
-            self._own(self.sessions.close(connection.account_id))
-        self._publish(ConnectionClosed, account_id=connection.account_id, reason=reason)
+    # ------------------------------------------------------------ tasks and events
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -447,6 +579,5 @@ class TwikitConnectionPool:
         task.add_done_callback(self._tasks.discard)
 
     def _publish(self, kind: type[Event], **fields: Any) -> None:
-        # On a call's way the caller asks `heard` first, so that nothing is built for nobody.
         if self.events.heard:
             self.events.publish(kind(pool_id=self.pool_id, at=self.clock.now(), **fields))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from math import inf
 
+from twikit_pool.errors import ConfigError
+from twikit_pool.pool.needs import need_of
 from twikit_pool.sessions.actions import Action, action_named
 
 
@@ -18,6 +21,29 @@ class ConnectionPriority(IntEnum):
     EMERGENCY = 5
 
 
+def priority_of(value: int) -> ConnectionPriority:
+    """The priority of this number.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        return ConnectionPriority(value)
+    except ValueError:
+        raise ConfigError(f"a priority is 1 (LOW) to 5 (EMERGENCY), not {value!r}") from None
+
+
+def check_seconds(name: str, seconds: float, *, least: float = 0.001) -> None:
+    """See that a duration is one.
+
+    Raises:
+        ConfigError: it is less than `least`, or no finite number.
+    """
+    if not least <= seconds < inf:
+        more = "0 seconds or more" if not least else "more than 0 seconds"
+        raise ConfigError(f"{name} must be {more}, and finite, not {seconds!r}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRequest:
     """A wish for a connection.
@@ -29,10 +55,12 @@ class ConnectionRequest:
         endpoint: the rate window it will spend, when it is not the one that `action` names.
         capabilities: what the account must be able to do.
         priority: how urgent it is.
-        timeout: seconds to wait at most; None takes the pool's `acquire_timeout`.
+        reserved_for: the owner whose reserved connections it may use, before all others.
+        timeout: seconds to wait at most, 0 for not at all; None takes the pool's `acquire_timeout`.
 
     Raises:
         UnknownAction: no action has this name.
+        ConfigError: there is no such priority, or the timeout is no duration.
     """
 
     account_id: str | None = None
@@ -40,11 +68,18 @@ class ConnectionRequest:
     endpoint: str | None = None
     capabilities: frozenset[str] = frozenset()
     priority: ConnectionPriority = ConnectionPriority.NORMAL
+    reserved_for: str | None = None
     timeout: float | None = None
+    need: int = field(init=False, repr=False, compare=False, default=0)
+    """The bits of all that, as `needs` has them."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "priority", priority_of(self.priority))
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout, least=0.0)
         if self.action is not None and self.endpoint is None:
             object.__setattr__(self, "endpoint", action_named(self.action).endpoint)
+        object.__setattr__(self, "need", need_of(self.endpoint, self.capabilities))
 
     @classmethod
     def to(
@@ -53,6 +88,7 @@ class ConnectionRequest:
         *,
         account_id: str | None = None,
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
+        reserved_for: str | None = None,
         timeout: float | None = None,
     ) -> ConnectionRequest:
         """The request that this very call needs: its endpoint and the capabilities it asks for."""
@@ -62,5 +98,11 @@ class ConnectionRequest:
             endpoint=action.spends,
             capabilities=action.needs,
             priority=priority,
+            reserved_for=reserved_for,
             timeout=timeout,
         )
+
+    def __str__(self) -> str:
+        whose = f" of {self.account_id}" if self.account_id else ""
+        purpose = f" for {self.action or self.endpoint}" if self.action or self.endpoint else ""
+        return f"a connection{whose}{purpose}"

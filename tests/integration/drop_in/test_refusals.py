@@ -13,7 +13,7 @@ from twikit import errors
 from twikit_pool.accounts import AccountState
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.drop_in import OutOfCalls
-from twikit_pool.errors import AccountUnavailable, AcquireTimeout, NoAccountAvailable, PoolClosed
+from twikit_pool.errors import AccountUnavailable, AcquireTimeoutError, NoAccountAvailable, PoolClosed
 from twikit_pool.pool import ConnectionRequest
 from twikit_pool.sessions import CallFailed, Outcome
 
@@ -79,7 +79,7 @@ async def test_a_429_that_waiting_does_not_cure_is_twikits_own_exception(simulat
         with pytest.raises(errors.TooManyRequests) as second:  # nothing is sent now, and it says until when
             await client.search_tweet("the", "Top")
         assert isinstance(second.value, OutOfCalls)
-        assert isinstance(second.value.__cause__, AcquireTimeout)
+        assert isinstance(second.value.__cause__, AcquireTimeoutError)
         assert abs((second.value.rate_limit_reset or 0) - (first.value.rate_limit_reset or 0)) <= 2
         assert client.rate_limit_remaining == 0
         assert client.rate_limit_reset == second.value.rate_limit_reset
@@ -97,7 +97,7 @@ async def test_a_method_that_first_asks_who_it_is_says_so_too(simulated: Any) ->
 
 async def test_a_busy_pool_is_an_acquire_timeout_and_no_rate_limit(simulated: Any) -> None:
     async with simulated(SHORT, accounts=1) as home, home.pool.acquire(ConnectionRequest()):
-        with pytest.raises(AcquireTimeout) as late:
+        with pytest.raises(AcquireTimeoutError) as late:
             await home.client().search_tweet("the", "Top")
         assert not isinstance(late.value, errors.TooManyRequests)
 
@@ -173,7 +173,7 @@ async def test_an_account_that_was_set_aside_is_not_logged_in(home: Any) -> None
     home.x.fault("expire", account=home.id(0))
     client = home.client(0)
     assert await client.is_logged_in() is False
-    (standing,) = (each.account.standing for each in home.pool.connections() if each.account_id == home.id(0))
+    (standing,) = (each.standing for each in home.pool.accounts() if each.id == home.id(0))
     assert standing.state is AccountState.STALE
     assert await client.is_logged_in() is False
     assert await home.client(1).is_logged_in() is True
@@ -268,7 +268,7 @@ async def test_a_closed_pool_says_so(simulated: Any) -> None:
 async def test_the_own_timeout_is_kept(simulated: Any) -> None:
     async with simulated(accounts=1) as home, home.pool.acquire():
         async with asyncio.timeout(2):
-            with pytest.raises(AcquireTimeout, match=r"0\.1 s"):
+            with pytest.raises(AcquireTimeoutError, match=r"0\.1 s"):
                 await home.client(timeout=0.1).search_tweet("the", "Top")
 
 

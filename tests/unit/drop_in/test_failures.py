@@ -5,7 +5,7 @@ from twikit import errors
 
 from twikit_pool.drop_in import OutOfCalls
 from twikit_pool.drop_in.failures import as_twikit
-from twikit_pool.errors import AcquireTimeout, TwikitPoolError
+from twikit_pool.errors import AcquireTimeoutError, TwikitPoolError
 from twikit_pool.sessions.outcomes import CODES, CallFailed, Outcome, Verdict
 
 
@@ -47,7 +47,9 @@ def test_an_unknown_failure_is_twikits_root() -> None:
     assert type(as_twikit(unknown, None)) is errors.TwitterException
 
 
-@pytest.mark.parametrize("caught", [errors.TooManyRequests, AcquireTimeout, TwikitPoolError, TimeoutError])
+@pytest.mark.parametrize(
+    "caught", [errors.TooManyRequests, AcquireTimeoutError, TwikitPoolError, TimeoutError]
+)
 def test_out_of_calls_is_caught_as_either_library_names_it(caught: type[Exception]) -> None:
     with pytest.raises(caught, match="no connection") as raised:
         raise OutOfCalls("no connection of a within 3 s", reset=1234)
