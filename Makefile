@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: run test check format lint types imports setup bench clean
+SEEDS  ?= 100
+
+.PHONY: run test check format lint types imports setup bench simulate coverage mutants clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +41,16 @@ check: lint types imports test
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+simulate: $(STAMP)  ## the pool's promises over many seeds: make simulate SEEDS=2000
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+coverage: $(STAMP)  ## which branches of the pool no test takes
+	$(BIN)/python -m coverage run --branch --source=src/twikit_pool/pool -m pytest -q tests/unit/pool tests/simulation
+	$(BIN)/python -m coverage report --show-missing --skip-covered
+
+mutants: $(STAMP)  ## how many faults put into the pool on purpose the tests find
+	$(BIN)/python scripts/mutants.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out

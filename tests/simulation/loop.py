@@ -104,6 +104,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         steps: callbacks and task steps run so far.
         digest: a number that two runs share only if they took the same steps at the same times.
         cancellation: who was cancelled on purpose.
+        seed: which run this is.
+        watch: called between any two steps, when nothing may be half done; what it raises ends the run.
     """
 
     _scheduled: list[asyncio.TimerHandle]
@@ -112,6 +114,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self, seed: int = 0, *, order: Order = "tasks", cancel: Cancel = None, max_steps: int = 1_000_000
     ) -> None:
         super().__init__()
+        self.seed = seed
+        self.watch: Callable[[], None] | None = None
         self.rng = stream("workload", seed)
         self.clock = SimulatedClock(self)
         self.steps = 0
@@ -142,6 +146,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._max_steps += _STEPS_TO_CLOSE  # asyncio still has to cancel and await what is left
             raise StepLimitReached(f"{self.steps} steps and only at {self._now:.3f} s: {living_tasks(self)}")
         self.cancellation.after_a_step()
+        if self.watch is not None:
+            watch, self.watch = self.watch, None  # once it has raised, what is left has to be cancelled
+            watch()
+            self.watch = watch
 
     def before_a_step(self, handle: asyncio.Handle) -> None:
         """Note the step that comes next, and cancel whom it is the moment to cancel."""

@@ -34,7 +34,7 @@ import random
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 from unittest.mock import patch
 
 from tests.simulation.cancellation import Cancel, CancelAtHandOff, CancelAtStep, CancelRandomly
@@ -73,10 +73,20 @@ __all__ = [
     "every_seed",
     "grid",
     "simulate",
+    "stream",
 ]
 
 T = TypeVar("T")
 Main: TypeAlias = "Callable[[SimulatedLoop], Coroutine[Any, Any, T]]"
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A main function that can be run from the command line."""
+
+    def command(self, seed: int, order: Order, cancel: Cancel) -> str:
+        """The command that repeats a run."""
+        ...
 
 
 class TasksLeftRunning(AssertionError):
@@ -266,5 +276,7 @@ def _raise_all(errors: list[Exception]) -> None:
 
 
 def _call(main: Callable[..., object], seed: int, order: Order, cancel: Cancel) -> str:
+    if isinstance(main, Commanded):
+        return main.command(seed, order, cancel)
     name = getattr(main, "__name__", repr(main))
     return f"simulate({name}, {seed}, order={order!r}, cancel={cancel!r})"

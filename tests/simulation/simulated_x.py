@@ -13,13 +13,13 @@ from twikit import errors as twikit_errors
 from tests.simulation.simulated_loop import SimulatedLoop, grid
 from twikit_pool.accounts import Account, Credentials, MemoryAccounts
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.pool import TwikitConnectionPool
+from twikit_pool.pool import PoolHooks, TwikitConnectionPool
 from twikit_pool.redaction import Cookies
-from twikit_pool.sessions.actions import Action
+from twikit_pool.sessions.actions import Action, Paged
 from twikit_pool.sessions.manager import TwikitSessionManager
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.outcomes import CODES
-from twikit_pool.sessions.records import Done
+from twikit_pool.sessions.records import Done, Page
 from twikit_pool.sessions.responses import RawResponse, XError
 
 WINDOW = 900.0
@@ -38,7 +38,17 @@ class SimulatedX:
     slowest: float = 0.3
     codes: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """X codes that each account's next calls are answered with."""
+    opens_from: float = 0.0
+    """Until then no client can be made."""
     over_limit: int = 0
+    over_known: int = 0
+    """Calls over a limit that an answer had told of before."""
+    told: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
+    """When the windows began that the account was told of."""
+    misuses: list[str] = field(default_factory=list[str])
+    """What links noticed, which the session takes for an error of X's."""
+    sent: list[str] = field(default_factory=list[str])
+    """The account of every request that left."""
     done: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     calls: Counter[str] = field(default_factory=Counter[str])
     links: list[SimulatedLink] = field(default_factory=list["SimulatedLink"])
@@ -49,6 +59,8 @@ class SimulatedX:
     name = "simulated"
 
     def open(self, account: Account) -> SimulatedLink:
+        if self.loop.time() < self.opens_from:
+            raise OSError("no client can be made")
         link = SimulatedLink(self, account.id)
         self.links.append(link)
         return link
@@ -64,6 +76,7 @@ class SimulatedX:
         status, errors = 200, ()
         if used > self.limit:
             self.over_limit += 1
+            self.over_known += self.told.get((account_id, endpoint)) == began
             status, errors = 429, (XError(code=88, message="Rate limit exceeded."),)
         elif self.codes.get(account_id):
             code = self.codes[account_id].pop(0)
@@ -79,6 +92,10 @@ class SimulatedX:
             reset=int(1_700_000_000 + began + WINDOW),
             date=1_700_000_000 + now,
         )
+
+    def tell(self, account_id: str, endpoint: str) -> None:
+        """An answer of this window has arrived."""
+        self.told[account_id, endpoint] = self._windows[account_id, endpoint][0]
 
 
 class SimulatedLink:
@@ -97,15 +114,23 @@ class SimulatedLink:
         self._account_id = account_id
         self._busy = False
 
-    async def perform(self, action: Action, files: Sequence[Media]) -> Done:
-        return await self.request(action.spends, getattr(action, "tweet_id", ""))
+    async def perform(self, action: Action, files: Sequence[Media]) -> Done | Page[Done]:
+        done = await self.request(action.spends, getattr(action, "tweet_id", ""))
+        if not isinstance(action, Paged):
+            return done
+        return Page(items=(done,), next_cursor="2" if action.cursor is None else None)
 
     async def request(self, endpoint: str, target: str) -> Done:
-        if self._busy or self.unfinished:
-            raise LinkMisused(f"{self._account_id}: busy {self._busy}, unfinished {self.unfinished}")
+        if self._busy or self.unfinished or self.closed:
+            misuse = (
+                f"{self._account_id}: busy {self._busy}, unfinished {self.unfinished}, closed {self.closed}"
+            )
+            self._x.misuses.append(misuse)
+            raise LinkMisused(misuse)
         assert self.on_request is not None
         assert self.on_response is not None
         self.on_request(endpoint)
+        self._x.sent.append(self._account_id)
         self.unfinished += 1
         self._busy = True
         try:
@@ -117,6 +142,7 @@ class SimulatedLink:
         finally:
             self._busy = False
         self.unfinished -= 1
+        self._x.tell(self._account_id, endpoint)
         self.on_response(response)
         if response.status == 429:
             raise twikit_errors.TooManyRequests("429")
@@ -153,6 +179,7 @@ def pool_of(
     accounts: int | Sequence[Account] = 3,
     config: ConnectionPoolConfig | None = None,
     source: MemoryAccounts | None = None,
+    hooks: PoolHooks | None = None,
 ) -> TwikitConnectionPool:
     """A pool over simulated accounts `a0`, `a1`, … in the loop's time and chance."""
     if isinstance(accounts, int):
@@ -161,5 +188,5 @@ def pool_of(
         source or MemoryAccounts(accounts), backend=x, clock=x.loop.clock, rng=x.loop.rng
     )
     return TwikitConnectionPool(
-        sessions, config or ConnectionPoolConfig(), clock=x.loop.clock, rng=x.loop.rng
+        sessions, config or ConnectionPoolConfig(), hooks=hooks, clock=x.loop.clock, rng=x.loop.rng
     )
