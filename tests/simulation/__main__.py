@@ -39,8 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="say what a single seed came to as JSON")
     parser.add_argument("--verbose", action="store_true", help="show what the pool logs")
     options = parser.parse_args(arguments)
+    pool_log = logging.getLogger("twikit_pool")
+    before = pool_log.level
     if not options.verbose:
-        logging.disable(logging.CRITICAL)
+        pool_log.setLevel(logging.CRITICAL + 1)
+    try:
+        return _run(options)
+    finally:
+        pool_log.setLevel(before)
+
+
+def _run(options: argparse.Namespace) -> int:
     worlds = [_changed(WORLDS[name], options) for name in ([options.world] if options.world else WORLDS)]
     if options.seed is not None:
         return _one(worlds, options)
