@@ -389,3 +389,27 @@ def test_another_event_loop_is_refused() -> None:
         await pool.shutdown()
 
     simulate(main)
+
+
+def test_a_connection_too_many_gives_way_without_another_being_opened() -> None:
+    async def main(loop: SimulatedLoop) -> None:
+        config = ConnectionPoolConfig(
+            max_connections=2, min_connections=0, initial_connections=0, acquire_timeout=None
+        )
+        async with pool_of(SimulatedX(loop), 3, config) as pool:
+            leases = [await pool.acquire(ConnectionRequest(account_id=each)) for each in ("a0", "a1")]
+            anybody = loop.create_task(use(pool))
+            urgent = ConnectionRequest(account_id="a2", priority=ConnectionPriority.EMERGENCY)
+            named = loop.create_task(use(pool, urgent))
+            await asyncio.sleep(1)
+            pool.reconfigure(max_connections=1)
+            leases[0].release()
+            await asyncio.sleep(1)
+            assert pool.size == 1
+            assert not named.done()
+            leases[1].release()
+            assert await named == "a2"
+            await anybody
+            assert pool.size == 1
+
+    simulate(main)
