@@ -7,7 +7,7 @@ loop. In tests both are virtual, so a day of rate windows passes in a second and
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -34,6 +34,11 @@ class SystemClock:
     def now(self) -> datetime:
         """The current time in UTC."""
         return datetime.now(UTC)
+
+
+def wall_time(clock: Clock, moment: float) -> datetime:
+    """A moment of the clock's monotonic time as UTC, by what both clocks show now."""
+    return clock.now() + timedelta(seconds=moment - clock.monotonic())
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from twikit_pool.clock import wall_time
 
 if TYPE_CHECKING:
     import asyncio
@@ -212,11 +215,7 @@ class PooledTwikitConnection:
     @property
     def info(self) -> ConnectionInfo:
         """What it tells of itself."""
-        now, wall = self._clock.monotonic(), self._clock.now()
-
-        def at(moment: float) -> datetime:
-            return wall - timedelta(seconds=now - moment)
-
+        now, at = self._clock.monotonic(), partial(wall_time, self._clock)
         reservation, request, latencies = self.reservation, self.request, sorted(self.latencies or ())
         holds = request if self.leased else reservation
         return ConnectionInfo(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from twikit_pool.clock import Clock
+from twikit_pool.clock import Clock, wall_time
 from twikit_pool.events import ConnectionLeased, ConnectionReleased
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class LeaseTeller:
         """A lease began at this moment of the monotonic clock, after so many seconds."""
         return ConnectionLeased(
             pool_id=self._pool_id,
-            at=self._wall_time(at),
+            at=wall_time(self._clock, at),
             account_id=connection.account_id,
             connection_id=connection.id,
             priority=int(request.priority),
@@ -40,13 +39,10 @@ class LeaseTeller:
         """A lease ended; both moments are of the monotonic clock."""
         return ConnectionReleased(
             pool_id=self._pool_id,
-            at=self._wall_time(at),
+            at=wall_time(self._clock, at),
             account_id=connection.account_id,
             connection_id=connection.id,
             priority=int(request.priority),
             action=request.action,
             held=at - since,
         )
-
-    def _wall_time(self, moment: float) -> datetime:
-        return self._clock.now() - timedelta(seconds=self._clock.monotonic() - moment)

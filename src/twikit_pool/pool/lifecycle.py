@@ -227,14 +227,15 @@ class Lifecycle:
             connection.opened_for = line
         self._bind_reservation(connection)
         self._matching.reshelve(member)
-        self._own(self._opened(connection, line))
+        self._own(self._open_session(connection))
 
     def _bind_reservation(self, connection: PooledTwikitConnection) -> None:
         reservation = connection.member.unkept
         if reservation is not None:
             reservation.connection, connection.reservation = connection, reservation
 
-    async def _opened(self, connection: PooledTwikitConnection, line: Line | None) -> None:
+    async def _open_session(self, connection: PooledTwikitConnection) -> None:
+        line = connection.opened_for
         member, patience = connection.member, self._matching.config.connection_timeout
         failure: Exception | None = None
         try:

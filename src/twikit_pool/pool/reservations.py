@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from twikit_pool.clock import wall_time
 from twikit_pool.errors import (
     AccountNotFound,
     AccountUnavailable,
@@ -169,7 +170,7 @@ class Reservations:
 
     def wall_time(self, moment: float) -> datetime:
         """A moment of the monotonic clock as UTC."""
-        return self._clock.now() + timedelta(seconds=moment - self._clock.monotonic())
+        return wall_time(self._clock, moment)
 
     def all(self) -> list[Reservation]:
         """Those that hold."""
