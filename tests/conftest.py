@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twikit_pool.accounts import Account, Credentials
+from twikit_pool.accounts.caps import read_caps
 from twikit_pool.redaction import Cookies, Secret
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def full_account() -> Callable[[str], Account]:
             proxy=Secret("http://user:canary-proxy@localhost:8080"),
             tags=frozenset({"uk", "news"}),
             capabilities=frozenset({"long_posts"}),
-            caps={"CreateTweet": 50},
+            caps=read_caps({"CreateTweet": 50}),
             notes="two words",
         )
 

@@ -41,4 +41,14 @@ def wall_time(clock: Clock, moment: float) -> datetime:
     return clock.now() + timedelta(seconds=moment - clock.monotonic())
 
 
+def in_words(seconds: float) -> str:
+    """A duration in its two largest units: `1 h 12 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    words = [f"{days} d" * (days > 0), f"{hours} h" * (hours > 0), f"{minutes} min" * (not days)]
+    return " ".join(filter(None, words))
+
+
 SYSTEM_CLOCK = SystemClock()

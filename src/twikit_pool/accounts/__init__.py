@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from twikit_pool.accounts.caps import Cap, read_caps
 from twikit_pool.accounts.cookie_folder import CookieFolder
 from twikit_pool.accounts.memory import MemoryAccounts
 from twikit_pool.accounts.model import Account, AccountState, Credentials, Standing
-from twikit_pool.accounts.source import AccountSource
+from twikit_pool.accounts.source import AccountSource, LedgerKeeper, Revisioned
 
 if TYPE_CHECKING:
     from twikit_pool.accounts.keys import Keyring
@@ -19,11 +20,15 @@ __all__ = [
     "AccountSource",
     "AccountState",
     "AccountStore",
+    "Cap",
     "CookieFolder",
     "Credentials",
     "Keyring",
+    "LedgerKeeper",
     "MemoryAccounts",
+    "Revisioned",
     "Standing",
+    "read_caps",
 ]
 
 _LAZY = {"AccountStore": "twikit_pool.accounts.store", "Keyring": "twikit_pool.accounts.keys"}

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 _LOGIN_TOKEN: Final = re.compile(r"[0-9a-f]{40}")
 _CSRF_TOKEN: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{160}")
-_SOON: Final = timedelta(days=7)
+SOON: Final = timedelta(days=7)
+"""How long before its end a log-in is worth a word."""
 
 _NEEDS_A_PERSON: Final = {
-    AccountState.STALE: "X no longer accepts its cookies: import fresh ones",
+    AccountState.STALE: "X no longer accepts its cookies: `accounts refresh` it with fresh ones",
     AccountState.LOCKED: "X has locked it: log in with a browser, unlock it, then enable it",
     AccountState.SUSPENDED: "X has suspended it: appeal, or remove it",
 }
@@ -34,7 +35,7 @@ def problems_of(account: Account, now: datetime) -> list[str]:
         problems.append("ct0 is not 32 or 160 hex digits, as X writes it: leave it out or copy all of it")
     if expires is not None and expires <= now:
         problems.append(f"its log-in ended on {expires:%Y-%m-%d}: import fresh cookies")
-    elif expires is not None and expires <= now + _SOON:
+    elif expires is not None and expires <= now + SOON:
         problems.append(f"its log-in ends on {expires:%Y-%m-%d}: import fresh cookies soon")
     if account.standing.state in _NEEDS_A_PERSON:
         problems.append(_NEEDS_A_PERSON[account.standing.state])

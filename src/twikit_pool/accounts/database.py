@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-LATEST: Final = "0001"
+LATEST: Final = "0002"
 """The newest migration, so that an up-to-date store opens without Alembic's work."""
 
 _VERSION_TABLE: Final = "twikit_pool_accounts_version"

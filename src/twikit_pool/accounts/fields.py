@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from twikit_pool.accounts import cookie_files
+from twikit_pool.accounts.caps import Cap, read_caps
 from twikit_pool.accounts.model import ACCOUNT_ID, LOGIN_COOKIE, Account, Credentials
-from twikit_pool.errors import InvalidAccount
+from twikit_pool.errors import ConfigError, InvalidAccount
 from twikit_pool.redaction import Secret
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ FIELDS: Final = (
 
 _HANDLE: Final = re.compile(r"\w{1,64}", re.ASCII)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
-_CALLS: Final = re.compile(r"[0-9]{1,9}")
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
+_NO_CAPS: Final = "its caps are not understood: write CreateTweet=50/day,3/90s FavoriteTweet=200"
 _PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 
 
@@ -71,7 +72,7 @@ def account_from(fields: Mapping[str, str]) -> Account:
         proxy=proxy_from(fields["proxy"]) if fields.get("proxy") else None,
         tags=frozenset(_words(fields.get("tags", ""))),
         capabilities=frozenset(_words(fields.get("capabilities", ""))),
-        caps=_caps(fields.get("caps", "")),
+        caps=caps_from(_by_endpoint(fields.get("caps", ""))),
         notes=fields.get("notes", ""),
     )
 
@@ -117,11 +118,27 @@ def _words(text: str) -> list[str]:
     return [word for word in _SEPARATORS.split(text) if word]
 
 
-def _caps(text: str) -> dict[str, int]:
-    caps: dict[str, int] = {}
+def caps_from(given: Mapping[str, str | int]) -> dict[str, tuple[Cap, ...]]:
+    """Caps by endpoint or action.
+
+    Raises:
+        InvalidAccount: one is not understood.
+    """
+    try:
+        return read_caps(given)
+    except ConfigError:
+        raise InvalidAccount(_NO_CAPS) from None
+
+
+def _by_endpoint(text: str) -> dict[str, str]:
+    """The text of each endpoint's caps, of `CreateTweet=50/day,3/90s FavoriteTweet=200`."""
+    caps: dict[str, str] = {}
+    endpoint = ""
     for word in _words(text):
-        endpoint, _, calls = word.partition("=")
-        if not endpoint or not _CALLS.fullmatch(calls):
-            raise InvalidAccount("its caps are not understood: write CreateTweet=50 FavoriteTweet=200")
-        caps[endpoint] = int(calls)
+        name, named, several = word.rpartition("=")
+        if named:
+            endpoint = name
+        if not endpoint:
+            raise InvalidAccount(_NO_CAPS)
+        caps[endpoint] = f"{caps[endpoint]},{several}" if endpoint in caps else several
     return caps

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from twikit_pool.accounts import cookie_files
-from twikit_pool.accounts.fields import proxy_from
+from twikit_pool.accounts.caps import render_caps
+from twikit_pool.accounts.fields import caps_from, proxy_from
 from twikit_pool.accounts.model import Account, AccountState, Credentials, Standing
 from twikit_pool.errors import InvalidAccount
 from twikit_pool.redaction import Secret
@@ -24,12 +26,14 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     handle: str | None = None
     tags: list[str] = []
     capabilities: list[str] = []
-    caps: dict[str, int] = {}
+    caps: Mapping[str, str | int] = {}
     notes: str = ""
     state: AccountState = AccountState.ACTIVE
     reason: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    evidence: str = ""
+    by: str = ""
     expires: datetime | None = None
     cookies: dict[str, str] | None = None
     password: str | None = None
@@ -48,12 +52,14 @@ def public_line(account: Account) -> Line:
         handle=account.handle,
         tags=sorted(account.tags),
         capabilities=sorted(account.capabilities),
-        caps=dict(account.caps),
+        caps=render_caps(account.caps),
         notes=account.notes,
         state=account.standing.state,
         reason=account.standing.reason,
         since=None if account.standing.since == Standing().since else account.standing.since,
         until=account.standing.until,
+        evidence=account.standing.evidence,
+        by=account.standing.by,
         expires=account.credentials.expires,
     )
 
@@ -104,10 +110,15 @@ def parse(text: str) -> Account:
         proxy=proxy_from(line.proxy) if line.proxy else None,
         tags=frozenset(line.tags),
         capabilities=frozenset(line.capabilities),
-        caps=line.caps,
+        caps=caps_from(line.caps),
         notes=line.notes,
         standing=Standing(
-            state=line.state, reason=line.reason, since=line.since or Standing().since, until=line.until
+            state=line.state,
+            reason=line.reason,
+            since=line.since or Standing().since,
+            until=line.until,
+            evidence=line.evidence,
+            by=line.by,
         ),
     )
 

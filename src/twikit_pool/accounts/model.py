@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from twikit_pool.errors import InvalidAccount
+from twikit_pool.accounts.caps import Cap, read_caps
+from twikit_pool.errors import ConfigError, InvalidAccount
 from twikit_pool.redaction import Cookies, Secret
 
 if TYPE_CHECKING:
@@ -38,14 +39,32 @@ class AccountState(StrEnum):
     """Switched off by a person."""
 
 
+NEED_A_PERSON: Final = (AccountState.STALE, AccountState.LOCKED, AccountState.SUSPENDED)
+"""The states that end when a person has done something: fresh cookies, an unlocking, an appeal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An account's state, why it is so, since when and, for a quarantine, until when (UTC)."""
+    """An account's state, why it is so, since when and, for a quarantine, until when (UTC).
+
+    `evidence` is what X answered (`HTTP 403, code 326, CreateTweet`), `by` the person who said so.
+    """
 
     state: AccountState = AccountState.ACTIVE
     reason: str = ""
     since: datetime = _BEGINNING
     until: datetime | None = None
+    evidence: str = ""
+    by: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.why or 'no reason was given'}"
+
+    @property
+    def why(self) -> str:
+        """The reason, with X's answer or who said so; empty where nothing was told."""
+        told = f"{self.reason} ({self.evidence})" if self.evidence else self.reason
+        return f"{told}, by {self.by}".removeprefix(", ") if self.by else told
 
     def usable(self, now: datetime) -> bool:
         """Whether the account may be used at this time: active, or its quarantine is over."""
@@ -79,12 +98,14 @@ class Account:
         proxy: the proxy all its traffic takes, as a URL; wrapped, since it may hold a password.
         tags: free words to choose accounts by.
         capabilities: what it can do beyond the ordinary (`long_posts`, say).
-        caps: most calls a UTC day, by endpoint.
+        caps: most calls in a period, by endpoint or action, as `read_caps` makes them of `"50/day"`. An
+            action's cap is its endpoint's, so what else spends that is capped too: replies and quotes are
+            posts. It replaces the default caps of that endpoint; an empty tuple lifts them.
         notes: anything its owner wants to remember.
         standing: its state, with reason and time.
 
     Raises:
-        InvalidAccount: the id is malformed, there is no log-in cookie, or a cap is negative.
+        InvalidAccount: the id is malformed, there is no log-in cookie, or a cap is not understood.
     """
 
     id: str
@@ -93,7 +114,7 @@ class Account:
     proxy: Secret | None = None
     tags: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
-    caps: Mapping[str, int] = field(default_factory=dict[str, int])
+    caps: Mapping[str, tuple[Cap, ...]] = field(default_factory=dict[str, tuple[Cap, ...]])
     notes: str = ""
     standing: Standing = field(default_factory=Standing)
 
@@ -107,11 +128,10 @@ class Account:
             raise InvalidAccount(
                 f"account {self.id!r} has no {LOGIN_COOKIE} cookie: export the cookies of a logged-in browser"
             )
-        for endpoint, calls in self.caps.items():
-            if calls < 0:
-                raise InvalidAccount(
-                    f"account {self.id!r}: the cap of {endpoint} is {calls}; give 0 or more a day"
-                )
+        try:
+            object.__setattr__(self, "caps", read_caps(self.caps))
+        except ConfigError as error:
+            raise InvalidAccount(f"account {self.id!r}: {error}") from None
 
     def with_cookies(self, cookies: Cookies) -> Account:
         """The same account with other cookies."""

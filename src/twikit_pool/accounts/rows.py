@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from twikit_pool.accounts.caps import render_caps
 from twikit_pool.accounts.model import Account, AccountState, Credentials, Standing
 from twikit_pool.errors import StoreError
 from twikit_pool.redaction import Cookies, Secret
@@ -36,7 +37,7 @@ def row_of(account: Account, keyring: Keyring) -> dict[str, Any]:
         "expires": credentials.expires,
         "tags": sorted(account.tags),
         "capabilities": sorted(account.capabilities),
-        "caps": dict(account.caps),
+        "caps": render_caps(account.caps),
         "notes": account.notes,
         **standing_columns(account.standing),
     }
@@ -54,6 +55,8 @@ def standing_columns(standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "since": standing.since,
         "until": standing.until,
+        "evidence": standing.evidence,
+        "set_by": standing.by,
     }
 
 
@@ -91,6 +94,8 @@ def account_of(row: RowMapping, keyring: Keyring) -> Account:
                 reason=row["reason"],
                 since=row["since"],
                 until=row["until"],
+                evidence=row["evidence"],
+                by=row["set_by"],
             ),
         )
     except (AttributeError, TypeError, ValueError):

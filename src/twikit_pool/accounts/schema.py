@@ -55,6 +55,8 @@ accounts = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("since", UTCDateTime, nullable=False),
     sa.Column("until", UTCDateTime),
+    sa.Column("evidence", sa.Text, nullable=False, server_default=""),
+    sa.Column("set_by", sa.Text, nullable=False, server_default=""),
     sa.Column("added_at", UTCDateTime, nullable=False),
     sa.Column("changed_at", UTCDateTime, nullable=False),
 )
@@ -66,3 +68,12 @@ account_keys = sa.Table(
     sa.Column("proof", sa.LargeBinary, nullable=False),
 )
 """The keys in use, each with a known text sealed by it: a wrong key shows before anything is touched."""
+
+ledgers = sa.Table(
+    "twikit_pool_account_ledgers",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("ledger", sa.LargeBinary, nullable=False),
+)
+"""What is known of each account's rate windows: JSON, nothing secret in it. An account need not be here any
+more: whoever saves late must not fail for that."""

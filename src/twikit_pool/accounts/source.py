@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from twikit_pool.accounts.model import Account, Standing
     from twikit_pool.redaction import Cookies
@@ -44,4 +44,29 @@ class AccountSource(Protocol):
 
     def aclose(self) -> Awaitable[None]:
         """Let go of files and connections. Calling it twice is harmless."""
+        ...
+
+
+@runtime_checkable
+class Revisioned(Protocol):
+    """A source that can tell cheaply whether anything in it has changed; any other is read anew to know."""
+
+    def revision(self) -> Awaitable[object]:
+        """Something that is another than before when an account was added, changed or removed."""
+        ...
+
+
+@runtime_checkable
+class LedgerKeeper(Protocol):
+    """A source that keeps the accounts' ledgers of rate windows over a restart; any other forgets them.
+
+    Of several programs on one source, whoever saves an account's ledger last wins.
+    """
+
+    def ledgers(self) -> Awaitable[Mapping[str, bytes]]:
+        """The ledgers that were saved, by the account's id: JSON, without secrets."""
+        ...
+
+    def save_ledgers(self, ledgers: Mapping[str, bytes]) -> Awaitable[None]:
+        """Keep these ledgers in place of those saved before, all or none; others stay."""
         ...

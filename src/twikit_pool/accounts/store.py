@@ -8,15 +8,18 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from twikit_pool.accounts.database import LATEST, Database, no_store, run_to_the_end
+from twikit_pool.accounts.key_proofs import proof_of, proves
 from twikit_pool.accounts.keys import key_id_of
 from twikit_pool.accounts.merging import Change, merged
 from twikit_pool.accounts.model import LOGIN_COOKIE
 from twikit_pool.accounts.rows import account_of, row_of, sealed_cookies, standing_columns
 from twikit_pool.accounts.schema import SEALED, account_keys
 from twikit_pool.accounts.schema import accounts as table
+from twikit_pool.accounts.schema import ledgers as ledger_table
 from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.errors import AccountNotFound, InvalidAccount, StoreError, WrongKey
 
@@ -35,10 +38,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_PROOF: Final = "twikit-pool account store"
-_PROOF_OF: Final = "", "proof"
-"""What a key's proof is sealed for: an account id that no account can have, and a field of its own."""
 
 _BATCH: Final = 500
 """Ids in one query; SQLite allows 999 parameters in its oldest builds."""
@@ -190,6 +189,21 @@ class AccountStore:
         return found[account_id]
 
     @_whole
+    async def revision(self) -> object:
+        """What tells whether anything has changed: every account's id and when it was last written."""
+        async with self._database.reading() as connection:
+            # Not the latest time alone: of two machines, the one whose clock is behind writes too.
+            rows = await connection.execute(sa.select(table.c.id, table.c.changed_at))
+            return frozenset((row.id, row.changed_at) for row in rows)
+
+    @_whole
+    async def ledgers(self) -> Mapping[str, bytes]:
+        """The ledgers of rate windows that were saved, by account id."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(sa.select(ledger_table.c.id, ledger_table.c.ledger))
+            return {row.id: row.ledger for row in rows}
+
+    @_whole
     async def key_usage(self) -> Mapping[str, int]:
         """How many sealed fields each key has in this store, by the key's id.
 
@@ -237,6 +251,7 @@ class AccountStore:
             AccountNotFound: there is no such account.
         """
         async with self._writing() as connection:
+            await connection.execute(sa.delete(ledger_table).where(ledger_table.c.id == account_id))
             done = await connection.execute(sa.delete(table).where(table.c.id == account_id))
             if done.rowcount == 0:
                 raise self._not_found(account_id)
@@ -296,6 +311,20 @@ class AccountStore:
         await self._change(account_id, standing_columns(standing))
 
     @_whole
+    async def save_ledgers(self, ledgers: Mapping[str, bytes]) -> None:
+        """Keep these accounts' ledgers of rate windows, all or none. Of two programs the later one wins."""
+        # In one order everywhere, so that two programs never wait for each other's rows.
+        rows = [{"id": account_id, "ledger": ledgers[account_id]} for account_id in sorted(ledgers)]
+        # Nothing is sealed here, so a program that must be restarted for its keys may still save these.
+        async with self._database.writing() as connection:
+            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+            insert = dialect.insert(ledger_table)
+            kept = insert.on_conflict_do_update(
+                index_elements=["id"], set_={"ledger": insert.excluded.ledger}
+            )
+            await connection.execute(kept, rows)
+
+    @_whole
     async def rekey(self, keyring: Keyring) -> int:
         """Seal every field anew with another keyring's current key, in one transaction.
 
@@ -311,13 +340,13 @@ class AccountStore:
         """
         columns = [table.c.id, *(table.c[name] for name in SEALED)]
         async with self._database.writing(exclusive=True) as connection:
-            await self._verify(connection, keyring)
+            await proves(connection, keyring, self.name)
             rows = (await connection.execute(sa.select(*columns))).mappings().all()
             resealed = [{"key": row["id"], **_resealed(row, keyring)} for row in rows]
             if resealed:
                 await connection.execute(sa.update(table).where(table.c.id == sa.bindparam("key")), resealed)
             await connection.execute(sa.delete(account_keys))
-            await connection.execute(sa.insert(account_keys), _proof(keyring))
+            await connection.execute(sa.insert(account_keys), proof_of(keyring))
         self._keyring = keyring
         return len(resealed)
 
@@ -328,7 +357,7 @@ class AccountStore:
         await self._database.prepare(create=create)
         async with self._database.reading() as connection:
             version = await self._database.version(connection)
-            ready = version == LATEST and await self._verify(connection, self._keyring)
+            ready = version == LATEST and await proves(connection, self._keyring, self.name)
         if ready:
             return
         if version is None and not create:
@@ -336,32 +365,11 @@ class AccountStore:
         async with self._database.writing(exclusive=True) as connection:
             version = await self._database.version(connection)
             if version is not None:
-                await self._verify(connection, self._keyring)
+                await proves(connection, self._keyring, self.name)
             if version != LATEST:
                 await self._database.migrate(connection)
-            if not await self._verify(connection, self._keyring):
-                await connection.execute(sa.insert(account_keys), _proof(self._keyring))
-
-    async def _verify(self, connection: AsyncConnection, keyring: Keyring) -> bool:
-        """Whether the keyring's current key is in use here.
-
-        Raises:
-            WrongKey: a key in use is not in the keyring, or another one has its id.
-        """
-        proofs = (await connection.execute(sa.select(account_keys.c.key_id, account_keys.c.proof))).all()
-        for key_id, proof in proofs:
-            opened = ""
-            if key_id in keyring.ids:
-                try:
-                    opened = keyring.open(proof, *_PROOF_OF)
-                except StoreError:
-                    opened = ""
-            if opened != _PROOF:
-                raise WrongKey(
-                    f"the store {self.name} is sealed with key {key_id!r}; the configured keys "
-                    f"({', '.join(keyring.ids)}) do not open it: configure that key; nothing was changed"
-                )
-        return any(key_id == keyring.current for key_id, _ in proofs)
+            if not await proves(connection, self._keyring, self.name):
+                await connection.execute(sa.insert(account_keys), proof_of(self._keyring))
 
     @asynccontextmanager
     async def _writing(self, *, exclusive: bool = False) -> AsyncGenerator[AsyncConnection]:
@@ -398,10 +406,6 @@ class AccountStore:
 
     def _not_found(self, account_id: str) -> AccountNotFound:
         return AccountNotFound(f"no account {account_id!r} in {self.name}: see `twikit-pool accounts list`")
-
-
-def _proof(keyring: Keyring) -> dict[str, Any]:
-    return {"key_id": keyring.current, "proof": keyring.seal(_PROOF, *_PROOF_OF)}
 
 
 def _resealed(row: RowMapping, keyring: Keyring) -> dict[str, bytes | None]:

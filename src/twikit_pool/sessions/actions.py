@@ -44,6 +44,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         twikit: the method of `twikit.Client` that does the same.
         writes: whether it changes something on X; such a call is never repeated blindly.
         personal: whether its pages belong to the account that asked, so that all must come from it.
+        engages: whether it raises the figures of somebody's post or profile. X forbids automating likes and
+            follows, so a file of jobs that has such actions is not run unless its operator says so. Taking
+            one back does not count, nor does a bookmark, which nobody else sees.
     """
 
     name: ClassVar[str] = ""
@@ -51,6 +54,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     twikit: ClassVar[str] = ""
     writes: ClassVar[bool] = False
     personal: ClassVar[bool] = False
+    engages: ClassVar[bool] = False
 
     @property
     def spends(self) -> str:
@@ -70,13 +74,19 @@ A = TypeVar("A", bound=Action)
 
 
 def _action(
-    name: str, endpoint: str, twikit: str, *, writes: bool = False, personal: bool = False
+    name: str,
+    endpoint: str,
+    twikit: str,
+    *,
+    writes: bool = False,
+    personal: bool = False,
+    engages: bool = False,
 ) -> Callable[[type[A]], type[A]]:
     """Put an action into the table."""
 
     def enter(kind: type[A]) -> type[A]:
         kind.name, kind.endpoint, kind.twikit = name, endpoint, twikit
-        kind.writes, kind.personal = writes, personal
+        kind.writes, kind.personal, kind.engages = writes, personal, engages
         ACTIONS[name] = kind
         return kind
 
@@ -237,7 +247,7 @@ class DeleteTweet(OfTweet):
     """Delete one of the account's own posts."""
 
 
-@_action("like_tweet", "FavoriteTweet", "favorite_tweet", writes=True)
+@_action("like_tweet", "FavoriteTweet", "favorite_tweet", writes=True, engages=True)
 class LikeTweet(OfTweet):
     """Like a post."""
 
@@ -247,7 +257,7 @@ class UnlikeTweet(OfTweet):
     """Take a like back."""
 
 
-@_action("retweet", "CreateRetweet", "retweet", writes=True)
+@_action("retweet", "CreateRetweet", "retweet", writes=True, engages=True)
 class Retweet(OfTweet):
     """Repost a post."""
 
@@ -301,7 +311,7 @@ class GetScheduledTweets(Action):
 # ---------------------------------------------------------------- people
 
 
-@_action("follow_user", "friendships/create", "follow_user", writes=True)
+@_action("follow_user", "friendships/create", "follow_user", writes=True, engages=True)
 class FollowUser(OfUser):
     """Follow a user."""
 

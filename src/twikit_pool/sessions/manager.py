@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
-from twikit_pool.accounts.model import LOGIN_COOKIE, Account, AccountState, Standing
-from twikit_pool.accounts.source import AccountSource
+from twikit_pool.accounts.caps import Cap, GivenCaps
+from twikit_pool.accounts.model import NEED_A_PERSON, Account, AccountState, Standing
+from twikit_pool.accounts.source import AccountSource, Revisioned
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.errors import AccountUnavailable
-from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.attachments import attachments
 from twikit_pool.sessions.backend import SessionBackend
 from twikit_pool.sessions.backends.twikit import TwikitBackend
+from twikit_pool.sessions.known_accounts import KnownAccounts, SessionObserver
+from twikit_pool.sessions.ledger_book import LedgerBook
+from twikit_pool.sessions.limits import DEFAULT_CAPS, caps_by_endpoint, caps_of_account
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME
-from twikit_pool.sessions.session import STORE_PATIENCE, TwikitSession
-from twikit_pool.sessions.windows import RateWindows
+from twikit_pool.sessions.session import TwikitSession
+from twikit_pool.sessions.windows import HANDSHAKE, RateWindows
 
 logger = logging.getLogger(__name__)
 
 CALL_TIMEOUT: Final = 30.0
 """Seconds a call may take, everything included, when nothing else is said."""
-
-
-class SessionObserver(Protocol):
-    """Who is told what the manager learns, in the very step in which it does. Its methods must not raise."""
-
-    def standing_changed(self, account_id: str, standing: Standing) -> None:
-        """The account has this standing now; the source may not have kept it yet."""
-        ...
-
-    def window_changed(self, account_id: str, endpoint: str) -> None:
-        """`windows(account_id).wait(endpoint)` has changed, by more than the passing of time."""
-        ...
 
 
 class TwikitSessionManager:
@@ -55,6 +44,13 @@ class TwikitSessionManager:
         backend: the client library; twikit by default.
         clock: the time.
         rng: chance, for jitter.
+        caps: most calls of each account in a period, by endpoint or action: `{"post_tweet": "20/day"}`. They
+            replace those of `DEFAULT_CAPS` for the same endpoint (`"none"` lifts them), and an account's own
+            replace them.
+
+    Raises:
+        ConfigError: a cap is not understood.
+        UnknownAction: a cap is for an action that there is not.
     """
 
     def __init__(
@@ -64,18 +60,21 @@ class TwikitSessionManager:
         backend: SessionBackend | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
+        caps: Mapping[str, GivenCaps] | None = None,
     ) -> None:
-        self.source = source
+        self._caps = caps_by_endpoint(DEFAULT_CAPS, caps or {})
         self.clock = clock
         self._backend = backend or TwikitBackend()
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, guards nothing
         self._sessions: dict[str, list[TwikitSession]] = {}
-        self._known: dict[str, Account] = {}
         self._windows: dict[str, RateWindows] = {}
-        self._stale: dict[str, set[str]] = {}
-        self._unsaved: dict[str, Standing] = {}
-        self._unsaved_cookies: set[str] = set()
+        self._out_of_date: dict[str, set[str]] = {}
+        """The accounts to which X refused to know an endpoint."""
         self._observers: list[SessionObserver] = []
+        self._known = KnownAccounts(
+            source, clock=clock, sessions=self._sessions, observers=self._observers, caps_changed=self._recap
+        )
+        self._ledgers = LedgerBook(source, self._windows, self._sessions)
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,6 +83,15 @@ class TwikitSessionManager:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    @property
+    def source(self) -> AccountSource:
+        """Where the accounts are. Another that is put here is looked at next; ledgers stay with the first."""
+        return self._known.source
+
+    @source.setter
+    def source(self, source: AccountSource) -> None:
+        self._known.source = source
 
     def watch(self, observer: SessionObserver) -> None:
         """Tell this observer what is learned, from now on."""
@@ -96,8 +104,12 @@ class TwikitSessionManager:
 
     async def accounts(self) -> Sequence[Account]:
         """Every account of the source, in any state, with what is known here and not there yet."""
-        before = {each: self._as_saved(each) for each in self._known}
-        return [self._learn(read, before.get(read.id)) for read in await self.source.accounts()]
+        await self._ledgers.load()
+        return await self._known.read_all()
+
+    async def revision(self) -> object | None:
+        """Something that is another than before when the source has changed; None if it cannot tell."""
+        return await self.source.revision() if isinstance(self.source, Revisioned) else None
 
     def known(self, account_id: str) -> Account | None:
         """The latest of an account: cookies as X last set them, standing as last heard.
@@ -114,35 +126,54 @@ class TwikitSessionManager:
         """
         session = self._first(account_id)
         if session is None:
-            before = self._as_saved(account_id)
-            account = self._learn(await self.source.account(account_id), before)
+            await self._ledgers.load()
+            account = await self._known.read(account_id)
             session = self._first(account_id) or self.open_account(account)
         return session
 
     def open_account(self, account: Account) -> TwikitSession:
         """A new session of an account, as it is known here; as it is given only when it is not known yet."""
         session = TwikitSession(
-            self._known.setdefault(account.id, account),
+            self._known.meet(account),
             self._backend,
             windows=self.windows(account.id),
             clock=self.clock,
-            save_cookies=self._save_cookies,
+            save_cookies=self._known.rotated,
         )
         self._sessions.setdefault(account.id, []).append(session)
         return session
 
     def _first(self, account_id: str) -> TwikitSession | None:
-        return next((each for each in self._sessions.get(account_id, ()) if not each.closed), None)
+        sessions = self._sessions.get(account_id, ())
+        return next((each for each in sessions if not (each.closed or each.superseded)), None)
 
     def windows(self, account_id: str) -> RateWindows:
         """The account's rate windows; they outlive its sessions."""
         windows = self._windows.get(account_id)
         if windows is None:
             changed = partial(self._window_changed, account_id)
-            windows = self._windows[account_id] = RateWindows(self.clock, self._rng, changed)
+            caps = self._caps_of(account_id)
+            windows = self._windows[account_id] = RateWindows(self.clock, self._rng, changed, caps)
+            self._ledgers.restore(account_id)
         return windows
 
+    def _recap(self, account_id: str) -> None:
+        """An account has other caps of its own."""
+        if account_id in self._windows:
+            self._windows[account_id].cap(self._caps_of(account_id))
+
+    def _caps_of(self, account_id: str) -> Mapping[str, tuple[Cap, ...]]:
+        account = self._known.get(account_id)
+        if account is None or not account.caps:
+            return self._caps
+        caps, wrong = caps_of_account(self._caps, account.caps)
+        for each in wrong:
+            logger.warning("one of the caps of %s does not hold, the others do: %s", account_id, each)
+        return caps
+
     def _window_changed(self, account_id: str, endpoint: str) -> None:
+        if endpoint not in HANDSHAKE:  # of which X tells no windows
+            self._ledgers.note(account_id)
         for observer in tuple(self._observers):
             observer.window_changed(account_id, endpoint)
 
@@ -174,9 +205,7 @@ class TwikitSessionManager:
         session = await self.open(account_id)
         standing = session.account.standing
         if not standing.usable(self.clock.now()):
-            raise AccountUnavailable(
-                f"{account_id} is {standing.state}: {standing.reason or 'no reason was given'}"
-            )
+            raise AccountUnavailable(f"{account_id} is {standing}")
         files = await attachments(checked)
         try:
             result = await session.execute(checked, timeout=timeout, files=files)
@@ -192,7 +221,11 @@ class TwikitSessionManager:
         Raises:
             CallFailed: X could not be asked, or its answer says nothing about the account.
         """
-        session = await self.open(account_id)
+        return await self.check_with(await self.open(account_id), timeout=timeout)
+
+    async def check_with(self, session: TwikitSession, *, timeout: float = CALL_TIMEOUT) -> Standing:
+        """The same, with a session of the account; raises also what its gate raises."""
+        account_id = session.account.id
         try:
             await session.check(timeout=timeout)
         except CallFailed as failure:
@@ -203,28 +236,44 @@ class TwikitSessionManager:
         if session.account.standing.state in (AccountState.ACTIVE, AccountState.DISABLED):
             return session.account.standing
         standing = Standing(since=self.clock.now(), reason="checked and well")
-        await self._stand(account_id, standing)
+        await self._known.stand(account_id, standing)
         return standing
 
     async def settle(self, account_id: str, verdict: Verdict) -> Standing | None:
         """Carry a verdict's consequences out; returns the account's new standing if it has one."""
         if verdict.cool_seconds and verdict.endpoint:
-            self.windows(account_id).rest(verdict.endpoint, verdict.cool_seconds)
+            self.windows(account_id).rest(verdict.endpoint, verdict.cool_seconds, verdict.reason)
         if verdict.outcome is Outcome.LIBRARY_STALE and verdict.endpoint:
-            self._stale.setdefault(verdict.endpoint, set()).add(account_id)
+            self._out_of_date.setdefault(verdict.endpoint, set()).add(account_id)
         if verdict.bench is None:
             return None
+        known = self._known.get(account_id)
+        if known is not None and (
+            known.standing.state is AccountState.DISABLED
+            or known.standing.state is verdict.bench in NEED_A_PERSON
+        ):
+            return known.standing  # a person's word counts for more, and the first evidence too
         now = self.clock.now()
         until = now + timedelta(seconds=verdict.bench_seconds) if verdict.bench_seconds else None
-        reason = f"{verdict.reason} ({verdict.evidence})" if verdict.evidence else verdict.reason
-        standing = Standing(state=verdict.bench, reason=reason, since=now, until=until)
-        await self._stand(account_id, standing)
+        standing = Standing(
+            state=verdict.bench, reason=verdict.reason, since=now, until=until, evidence=verdict.evidence
+        )
+        await self._known.stand(account_id, standing, verdict)
         return standing
+
+    async def give_cookies(self, account_id: str, cookies: Mapping[str, str]) -> None:
+        """Use the account with these cookies from now on, and keep them. A new log-in heals a stale account.
+
+        Raises:
+            AccountNotFound: the source does not know the account.
+            InvalidAccount: the log-in cookie is not among them.
+        """
+        await self._known.give_cookies(account_id, cookies)
 
     def went_well(self, endpoint: str) -> None:
         """An endpoint answered as it should: the library is not out of date for it."""
         for each in (endpoint, HOME, HANDSHAKE_SCRIPT):
-            self._stale.pop(each, None)
+            self._out_of_date.pop(each, None)
 
     def out_of_date(self) -> Mapping[str, int]:
         """Endpoints that X refused to know, with the number of accounts it did so to.
@@ -232,65 +281,7 @@ class TwikitSessionManager:
         On one account alone it may be that account's session; on two or more the client library is out
         of date for this operation.
         """
-        return {endpoint: len(accounts) for endpoint, accounts in self._stale.items()}
-
-    def _as_saved(self, account_id: str) -> Account | None:
-        """What is known of an account, if its source knows it too."""
-        unsaved = account_id in self._unsaved or account_id in self._unsaved_cookies
-        return None if unsaved else self._known.get(account_id)
-
-    def _learn(self, read: Account, before: Account | None) -> Account:
-        """Take in an account as its source has it, and return the latest of both.
-
-        What is known here wins where it was not saved (`before`) or has changed while the source was asked.
-        """
-        known = self._known.get(read.id)
-        if known is not None and known is not before:
-            return known
-        self._known[read.id] = read
-        if known is not None and known.standing != read.standing:
-            self._spread(read.id, read.standing)
-        return read
-
-    def _spread(self, account_id: str, standing: Standing) -> None:
-        """Take a new standing in, wherever the account is known."""
-        known = self._known.get(account_id)
-        if known is not None:
-            self._known[account_id] = replace(known, standing=standing)
-        for session in self._sessions.get(account_id, ()):
-            session.account = replace(session.account, standing=standing)
-        for observer in tuple(self._observers):
-            observer.standing_changed(account_id, standing)
-
-    async def _stand(self, account_id: str, standing: Standing) -> None:
-        """Keep a new standing: here first, for a store that fails must not hide an illness."""
-        self._unsaved[account_id] = standing
-        self._spread(account_id, standing)
-        await self._save_standings()
-
-    async def _save_standings(self) -> None:
-        """Save every standing that is not saved yet; what fails is tried again with the next one."""
-        for account_id, standing in list(self._unsaved.items()):
-            try:
-                async with asyncio.timeout(STORE_PATIENCE):
-                    await self.source.set_standing(account_id, standing)
-            except Exception as error:  # noqa: BLE001 - a boundary: the source may be the user's own code
-                logger.warning("the state of %s is not saved yet: %s", account_id, error)
-                return
-            if self._unsaved.get(account_id) is standing:
-                del self._unsaved[account_id]
-
-    async def _save_cookies(self, account: Account, cookies: Cookies) -> None:
-        """Save rotated cookies, unless a person has given the account a new log-in meanwhile."""
-        known = self._known.get(account.id)
-        if known is not None and _same_login(known, account):
-            self._known[account.id] = known.with_cookies(cookies)
-            self._unsaved_cookies.add(account.id)
-        if _same_login(await self.source.account(account.id), account):
-            await self.source.save_cookies(account.id, cookies)
-        else:
-            logger.warning("%s has new cookies in its source; restart to use them", account.id)
-        self._unsaved_cookies.discard(account.id)
+        return {endpoint: len(accounts) for endpoint, accounts in self._out_of_date.items()}
 
     def forget(self, session: TwikitSession) -> None:
         """Give this session to nobody any more; whoever has it is to close it."""
@@ -312,11 +303,8 @@ class TwikitSessionManager:
             await self.close_session(session)
 
     async def aclose(self) -> None:
-        """Close every session. The source stays open: it belongs to whoever made it."""
-        await self._save_standings()
+        """Close every session and keep what was learned. The source stays open: its maker closes it."""
+        await self._known.save_standings()
         for account_id in list(self._sessions):
             await self.close(account_id)
-
-
-def _same_login(one: Account, other: Account) -> bool:
-    return one.credentials.cookies.get(LOGIN_COOKIE) == other.credentials.cookies.get(LOGIN_COOKIE)
+        await self._ledgers.aclose()

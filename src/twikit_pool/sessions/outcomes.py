@@ -64,6 +64,9 @@ class Verdict:
         bench_seconds: how long a quarantine lasts.
         cool_seconds: how long the endpoint rests for this account; 0 leaves that to the window.
         renew_handshake: whether twikit's transaction keys may be out of date.
+        connected: whether a connection to X was found; False where there was none to leave on.
+        held_back: whether the pool itself did not send it: that says nothing about X.
+        on_trial: whether it was a circuit's trial: others wait for what comes of it.
     """
 
     outcome: Outcome
@@ -76,6 +79,9 @@ class Verdict:
     bench_seconds: float = 0.0
     cool_seconds: float = 0.0
     renew_handshake: bool = False
+    connected: bool = True
+    held_back: bool = False
+    on_trial: bool = False
 
     @property
     def evidence(self) -> str:
@@ -90,6 +96,13 @@ class Verdict:
 
 WELL: Final = Verdict(outcome=Outcome.OK, taken=Taken.YES)
 """The verdict of every call that went well."""
+
+
+def call_held_back(reason: str, endpoint: str | None) -> Verdict:
+    """The verdict of a call that the pool itself did not send, for a reason that passes."""
+    return Verdict(
+        outcome=Outcome.TRANSIENT, reason=reason, endpoint=endpoint, taken=Taken.NO, held_back=True
+    )
 
 
 class CallFailed(TwikitPoolError):
@@ -170,6 +183,9 @@ CODES: Final[dict[int, Row]] = {
 }
 """Meanings of X's codes, from twikit's notes, X's archived error reference and users' reports."""
 
+NO_CONNECTION: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""What a request ends with that found no connection to leave on."""
+
 _UNPARSED: Final = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 _EXCEPTIONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Row], ...]] = (
     (twikit_errors.AccountSuspended, CODES[64]),
@@ -184,7 +200,7 @@ _EXCEPTIONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Ro
         Row(Outcome.CALLER_FAULT, "X has nothing there: {error}"),
     ),
     (
-        (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+        NO_CONNECTION,
         Row(Outcome.TRANSIENT, "no connection to X ({kind})"),
     ),
     (
@@ -309,4 +325,5 @@ def _by_exception(error: BaseException, response: RawResponse | None) -> Verdict
             Outcome.LIBRARY_STALE, "X's answer has a shape that the client library cannot read", Taken.YES
         )
     row = row or Row(Outcome.UNKNOWN, "{kind}: {error}", Taken.UNKNOWN)
-    return _verdict(row, response, reason=row.reason.format(kind=type(error).__name__, error=error))
+    verdict = _verdict(row, response, reason=row.reason.format(kind=type(error).__name__, error=error))
+    return replace(verdict, connected=not isinstance(error, NO_CONNECTION))

@@ -7,10 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import inf
 from typing import Any, Final, TypeVar
-
-import httpx
 
 from twikit_pool.accounts.model import Account
 from twikit_pool.clock import Clock
@@ -19,7 +16,7 @@ from twikit_pool.redaction import Cookies, without_frames
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.media import Media
-from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken, Verdict, judge
+from twikit_pool.sessions.outcomes import NO_CONNECTION, CallFailed, Outcome, Taken, Verdict, judge
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, RawResponse
 from twikit_pool.sessions.windows import HANDSHAKE, RateWindows
 
@@ -37,11 +34,11 @@ STORE_PATIENCE: Final = 5.0
 CLOSING_PATIENCE: Final = 2 * STORE_PATIENCE
 """Seconds that closing waits for a call it has cut short; that call may yet save its cookies."""
 
+CHECKED: Final = "account/settings"
+"""The endpoint that tells whether X accepts an account, for the price of one cheap call."""
+
 LASTING_COOKIES: Final = frozenset({"auth_token", "ct0", "kdt", "twid"})
 """The cookies worth keeping; the others (`__cf_bm`, `guest_id`, …) change with nearly every answer."""
-
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-"""What a request ends with that found no connection to leave on."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +94,7 @@ class TwikitSession:
         windows: the account's rate windows, shared by all its sessions.
         gate: called just before each request leaves; what it raises stops the request.
         closed: whether it may not be used any more.
+        superseded: whether the account has another log-in meanwhile.
     """
 
     __slots__ = (
@@ -112,6 +110,7 @@ class TwikitSession:
         "account",
         "closed",
         "gate",
+        "superseded",
         "windows",
     )
 
@@ -127,6 +126,7 @@ class TwikitSession:
         self.account = account
         self.windows = windows
         self.closed = False
+        self.superseded = False
         self.gate: Gate | None = None
         self._clock = clock
         self._save_cookies = save_cookies
@@ -184,7 +184,7 @@ class TwikitSession:
 
     async def check(self, *, timeout: float) -> None:
         """Prove that the account is logged in, with one cheap call; raises as `execute` does."""
-        await self.call("check", self._link.check, endpoint="account/settings", timeout=timeout)
+        await self.call("check", self._link.check, endpoint=CHECKED, timeout=timeout)
 
     async def call(
         self,
@@ -247,6 +247,9 @@ class TwikitSession:
         verdict = attempt.verdict(error)
         if self.closed and isinstance(error, TimeoutError):
             verdict = replace(verdict, reason="the session was closed while the call ran")
+        if self.superseded and verdict.outcome is Outcome.SESSION_STALE:
+            # The account is not to blame: it has another log-in already, and so has its next session.
+            verdict = replace(verdict, outcome=Outcome.TRANSIENT, bench=None)
         return verdict, result, error
 
     def _shut_window(self, endpoint: str | None) -> Verdict | None:
@@ -258,13 +261,7 @@ class TwikitSession:
         return None
 
     def _shut(self, endpoint: str) -> Verdict:
-        wait = self.windows.wait(endpoint)
-        reason = (
-            f"the rate window opens in {wait:.0f} s; nothing was sent"
-            if wait < inf
-            else "another call to this endpoint is under way and only its answer can tell what is left; "
-            "nothing was sent"
-        )
+        reason = f"{self.windows.why_shut(endpoint)}; nothing was sent"
         return Verdict(outcome=Outcome.RATE_LIMITED, reason=reason, endpoint=endpoint, taken=Taken.NO)
 
     def _worth_repeating(self, verdict: Verdict) -> bool:
@@ -319,7 +316,7 @@ class TwikitSession:
         if self._unanswered:
             unanswered, self._unanswered = self._unanswered, []
             settle = self.windows.lost
-            if len(unanswered) == 1 and isinstance(error, _NEVER_LEFT):
+            if len(unanswered) == 1 and isinstance(error, NO_CONNECTION):
                 settle = self.windows.unsent
             for endpoint in unanswered:
                 settle(endpoint)

@@ -1,124 +1,142 @@
-"""Rate windows of one account: what the server says is left, kept on our own monotonic clock.
-
-A window is known by the server's reset time. Within one, `remaining` only falls, whatever order the
-answers arrive in. Its length is `reset - Date`, both the server's, so a wrong clock on this machine
-changes nothing. A 429 without headers says only "not now": the wait doubles from a minute up to a window.
+"""Rate windows and caps of one account: what may be sent, kept on our own monotonic clock.
 
 Calls in flight count as if they were used: X may have counted them, and only their answers can tell. To an
 endpoint whose window is not known, one call at a time is sent. So calls used and calls in flight never
-exceed a budget that is known, however many sessions of the account send at once.
+exceed a budget that is known, however many sessions of the account send at once. `Ledger` has the rules
+of one endpoint.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from twikit_pool.clock import Clock
+from twikit_pool.accounts.caps import Cap, in_a_period
+from twikit_pool.clock import Clock, in_words
+from twikit_pool.sessions.budgets import RollingCap, Window
+from twikit_pool.sessions.ledger import ROUNDING, Ledger
+from twikit_pool.sessions.limits import CAPPED_TOGETHER, SHARES_CAPS_OF, Limit
+from twikit_pool.sessions.prospects import Prospect
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, USER_STATE
+from twikit_pool.sessions.saved_ledger import SavedCap, SavedLedger
 
 if TYPE_CHECKING:
     from twikit_pool.sessions.responses import RawResponse
 
-WINDOW: Final = 900.0
-"""Seconds of X's rate windows."""
-FIRST_BACKOFF: Final = 60.0
-"""Seconds to wait after a first refusal that does not say how long."""
-ROUNDING: Final = 1.0
-"""Seconds added to a window's end: the server announces it in whole seconds."""
-STRAGGLING: Final = 30.0
-"""Seconds in which a request that was given up may yet reach X, and so be missing in what X says is left."""
-
 HANDSHAKE: Final = frozenset({HOME, HANDSHAKE_SCRIPT, USER_STATE})
 """What twikit asks for itself. X tells no windows of these."""
 
-
-@dataclass(slots=True)
-class Window:
-    """One rate-limit period of one (account, endpoint); `ends` is on the monotonic clock."""
-
-    limit: int | None
-    remaining: int
-    reset: int | None
-    ends: float
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """What is known of one endpoint. `silent`: X answers it well and tells no window."""
-
-    silent: bool
-    window: Window | None = None
-    in_flight: int = 0
-    refusals: int = 0
-    given_up: tuple[float, ...] = ()
-    """When requests were given up, the latest `STRAGGLING` seconds of them."""
-
-    def running(self, now: float) -> Window | None:
-        """The window, if it has not ended."""
-        window = self.window
-        return window if window is not None and window.ends > now else None
-
-    def opens(self, now: float) -> float:
-        """When a call may be sent, on the monotonic clock: `-inf` when it may be, `inf` when none can say."""
-        window = self.window
-        if window is not None and window.ends > now:
-            return window.ends if window.remaining <= self.in_flight else -inf
-        return inf if self.in_flight and not self.silent else -inf
-
-    def shut_for(self, now: float) -> float:
-        """Seconds until the end of a window that is used up, calls in flight aside; 0 if none is."""
-        window = self.running(now)
-        return window.ends - now if window is not None and window.remaining <= 0 else 0.0
-
-    def stragglers(self, now: float) -> tuple[float, ...]:
-        """When those requests were given up that X may not have counted yet."""
-        if self.given_up:
-            self.given_up = tuple(at for at in self.given_up if now - at < STRAGGLING)
-        return self.given_up
+_NO_CAPS: Final[Mapping[str, tuple[Cap, ...]]] = {}
 
 
 class RateWindows:
-    """The windows of one account, by endpoint.
+    """The windows and caps of one account, by endpoint.
 
     Each request is announced with `sent` and ends with exactly one of `note`, `lost` and `unsent`.
 
     Args:
         clock: the time.
         rng: chance, for jitter.
-        changed: told an endpoint in the step in which `wait` for it becomes zero, ceases to be zero, or comes
-            to end at another time; not when time alone changes it. It may ask `wait`, and must not raise.
+        changed: told an endpoint in the step in which `wait` for it, with any `keep`, may have changed; not
+            when time alone changes it. It may ask anything here, and must not raise.
+        caps: the caps by endpoint; see `limits.caps_by_endpoint`.
     """
 
-    __slots__ = ("_changed", "_clock", "_ledgers", "_rng")
+    __slots__ = ("_caps", "_changed", "_clock", "_ledgers", "_rng")
 
     def __init__(
-        self, clock: Clock, rng: random.Random, changed: Callable[[str], None] | None = None
+        self,
+        clock: Clock,
+        rng: random.Random,
+        changed: Callable[[str], None] | None = None,
+        caps: Mapping[str, tuple[Cap, ...]] = _NO_CAPS,
     ) -> None:
         self._clock = clock
         self._rng = rng
+        self._changed: Callable[[str], None] | None = None
+        self._ledgers: dict[str, Ledger] = {}
+        self._caps: dict[str, tuple[RollingCap, ...]] = {}
+        self.cap(caps)
         self._changed = changed
-        self._ledgers: dict[str, _Ledger] = {}
 
-    def wait(self, endpoint: str) -> float:
+    # ------------------------------------------------------------ what may be sent
+
+    def wait(self, endpoint: str, *, keep: float = 0.0) -> float:
         """Seconds until a call to this endpoint may be sent; 0 when it may be now.
 
-        `math.inf` when only the answer to a call under way can tell. An answer may end any wait early.
+        `math.inf` when only the answer to a call under way can tell, or a cap of 0 forbids it. An answer may
+        end any other wait early.
+
+        Args:
+            endpoint: where the call goes.
+            keep: the share of each budget that must be left to others, below 1. What is kept of a window
+                melts with it, what is kept of a cap does not.
         """
-        ledger = self._ledgers.get(endpoint)
-        if ledger is None:
-            return 0.0
         now = self._clock.monotonic()
-        return max(ledger.opens(now) - now, 0.0)
+        return max(self.opens(endpoint, keep=keep) - now, 0.0)
+
+    def opens(self, endpoint: str, *, keep: float = 0.0) -> float:
+        """The moment at which `wait` is over, on the monotonic clock; one in the past when it is."""
+        ledger = self._ledgers.get(endpoint)
+        return -inf if ledger is None else ledger.opens(self._clock.monotonic(), keep)
+
+    def left(self, endpoint: str) -> int | None:
+        """Calls that may be sent now; 1, the probe, to a window that is not known. None without any limit."""
+        return self._asked(endpoint).left(self._clock.monotonic())
+
+    def spent(self, endpoint: str) -> tuple[float, float]:
+        """The share of the budget that is spent most, and the moment until which; `inf` when nothing is."""
+        ledger = self._ledgers.get(endpoint)
+        return (0.0, inf) if ledger is None else ledger.spent(self._clock.monotonic())
+
+    def limit(self, endpoint: str) -> Limit | None:
+        """What X allows in a window, caps aside: as it told last, else as it is reported; None if unknown.
+
+        The seconds are those of a window that was seen from its beginning, else X's usual ones.
+        """
+        return self._asked(endpoint).limit
+
+    def sustained(self, endpoint: str) -> float | None:
+        """Calls a second that the account can go on with, by the tightest budget; None without any limit."""
+        ledger = self._asked(endpoint)
+        rates = [each.cap.calls / each.cap.seconds for each in ledger.caps]
+        if ledger.limit is not None:
+            rates.append(ledger.limit.calls / (ledger.limit.seconds + ROUNDING))
+        return min(rates, default=None)
+
+    def prospect(self, endpoint: str) -> Prospect:
+        """What may be sent to an endpoint, now and later."""
+        return self._asked(endpoint).prospect(self._clock.monotonic())
+
+    def forbids(self, endpoint: str) -> bool:
+        """Whether a cap of 0 has switched the endpoint off."""
+        ledger = self._ledgers.get(endpoint)
+        return ledger is not None and any(not each.cap.calls for each in ledger.caps)
+
+    def why_shut(self, endpoint: str) -> str:
+        """Why `wait` is not 0, in words for a person."""
+        ledger, now = self._asked(endpoint), self._clock.monotonic()
+        opens = ledger.opens(now)
+        for each in ledger.caps:
+            if each.opens(now, 0.0) == opens:
+                return _cap_is_used_up(endpoint, each.cap, opens - now)
+        if opens == inf:
+            return "another call to this endpoint is under way and only its answer can tell what is left"
+        window = ledger.running(now)
+        why = window.reason if window is not None else ""
+        return f"{f'{why}; it' if why else 'the rate window'} opens in {in_words(opens - now)}"
 
     def known(self) -> dict[str, Window]:
         """The windows that run now, by endpoint."""
         now = self._clock.monotonic()
         running = ((endpoint, ledger.running(now)) for endpoint, ledger in self._ledgers.items())
         return {endpoint: window for endpoint, window in running if window is not None}
+
+    def endpoints(self) -> tuple[str, ...]:
+        """Every endpoint of which anything is known; all others are open."""
+        return tuple(self._ledgers)
 
     def in_flight(self, endpoint: str) -> int:
         """How many requests to this endpoint were sent and have not ended."""
@@ -130,8 +148,8 @@ class RateWindows:
     def sent(self, endpoint: str) -> None:
         """A request leaves."""
         ledger, now = self._ledger(endpoint), self._clock.monotonic()
-        before = ledger.opens(now)
-        ledger.in_flight += 1
+        before = ledger.state(now)
+        ledger.send(now)
         self._tell(endpoint, ledger, before, now)
 
     def note(self, response: RawResponse, *, given_up: bool = False) -> None:
@@ -139,100 +157,121 @@ class RateWindows:
 
         `given_up` says that it had ended with `lost` already and is not in flight any more.
         """
-        endpoint = response.endpoint
-        ledger, now = self._ledger(endpoint), self._clock.monotonic()
-        before = ledger.opens(now)
-        if not given_up and ledger.in_flight:
-            ledger.in_flight -= 1
-        refused = response.status == 429 or response.code == 88
-        if response.reset is not None and response.remaining is not None:
-            self._follow(ledger, response, response.reset, 0 if refused else response.remaining, now)
-        elif not refused:
-            self._untold(ledger, response, now, used=not given_up)
-        if refused:
-            self._refused(ledger, now, told=response.reset is not None)
-        else:
-            ledger.refusals = 0
-        self._tell(endpoint, ledger, before, now)
+        ledger, now = self._ledger(response.endpoint), self._clock.monotonic()
+        before = ledger.state(now)
+        date = response.date if response.date is not None else self._clock.now().timestamp()
+        ledger.answer(response, now, date, self._rng, given_up=given_up)
+        self._tell(response.endpoint, ledger, before, now)
 
     def lost(self, endpoint: str) -> None:
         """A request ended without an answer: X may have counted it, now or in a moment, so it is used."""
         ledger, now = self._ledger(endpoint), self._clock.monotonic()
-        before = ledger.opens(now)
-        ledger.in_flight = max(0, ledger.in_flight - 1)
-        ledger.given_up = (*ledger.stragglers(now), now)
-        self._use_one(ledger, now)
+        before = ledger.state(now)
+        ledger.lose(now)
         self._tell(endpoint, ledger, before, now)
 
     def unsent(self, endpoint: str) -> None:
         """A request never left after all: there was no connection to send it on."""
         ledger, now = self._ledger(endpoint), self._clock.monotonic()
-        before = ledger.opens(now)
-        ledger.in_flight = max(0, ledger.in_flight - 1)
+        before = ledger.state(now)
+        ledger.unsend(now)
         self._tell(endpoint, ledger, before, now)
 
-    def rest(self, endpoint: str, seconds: float) -> None:
-        """Close an endpoint for this long, whatever its headers say."""
+    def rest(self, endpoint: str, seconds: float, reason: str = "") -> None:
+        """Close an endpoint for this long, whatever its headers say, for a reason told in words."""
         ledger, now = self._ledger(endpoint), self._clock.monotonic()
-        before = ledger.opens(now)
-        self._rest(ledger, now, seconds)
+        before = ledger.state(now)
+        ledger.rest(now, seconds, reason)
         self._tell(endpoint, ledger, before, now)
+
+    # ------------------------------------------------------------ caps, and what survives a restart
+
+    def cap(self, caps: Mapping[str, tuple[Cap, ...]]) -> None:
+        """Hold to these caps from now on, in place of the ones before; what those have counted counts."""
+        now = self._clock.monotonic()
+        before, self._caps = self._caps, {name: tuple(map(RollingCap, each)) for name, each in caps.items()}
+        for name, several in self._caps.items():
+            counted = [(each.cap.seconds, each) for each in before.get(name, ())]
+            for each in several:
+                each.follow(counted, now)
+        sharing = [name for name, other in SHARES_CAPS_OF.items() if other in self._caps]
+        for name in {*self._ledgers, *self._caps, *sharing}:
+            self._ledger(name).caps = tuple(self._caps_of(name))
+        self._tell_all()
+
+    def saved(self, *, margin: int = 0) -> SavedLedger:
+        """What is to be kept over a restart; what is in flight counts as used.
+
+        Args:
+            margin: calls that may be sent before the next saving, and be lost to it when the process is
+                killed. So many are taken off what is left of each window and count against each cap in which
+                anything was counted.
+        """
+        now, wall = self._clock.monotonic(), self._clock.now().timestamp()
+        kept = {name: ledger.saved(now, wall, margin) for name, ledger in self._ledgers.items()}
+        caps: dict[str, tuple[SavedCap, ...]] = {}
+        for name, several in self._caps.items():
+            caps[name] = tuple(_saved_cap(each, now, wall, margin) for each in several)
+        return SavedLedger(
+            saved_at=wall,
+            endpoints={name: each for name, each in kept.items() if each is not None},
+            caps={name: each for name, each in caps.items() if any(cap.slices for cap in each)},
+        )
+
+    def restore(self, saved: SavedLedger) -> None:
+        """Go on from what was kept, before the first call.
+
+        A wall clock that went back since then tells nothing of the time that has passed: none has, to be
+        sure. A window that has not ended is remembered: one call at a time, until an answer tells what is
+        left.
+        """
+        now, wall = self._clock.monotonic(), max(self._clock.now().timestamp(), saved.saved_at)
+        for name, endpoint in saved.endpoints.items():
+            self._ledger(name).restore(endpoint, now, wall)
+        for name, several in saved.caps.items():
+            before = [(each.seconds, [(at - wall + now, n) for at, n in each.slices]) for each in several]
+            for cap in self._caps.get(name, ()):
+                cap.follow(before, now)
+        self._tell_all()
 
     # ------------------------------------------------------------ within
 
-    def _ledger(self, endpoint: str) -> _Ledger:
+    def _ledger(self, endpoint: str) -> Ledger:
         ledger = self._ledgers.get(endpoint)
         if ledger is None:
-            ledger = self._ledgers[endpoint] = _Ledger(silent=endpoint in HANDSHAKE)
+            ledger = self._ledgers[endpoint] = Ledger(endpoint, silent=endpoint in HANDSHAKE)
         return ledger
 
-    def _tell(self, endpoint: str, ledger: _Ledger, before: float, now: float) -> None:
-        if self._changed is not None and ledger.opens(now) != before:
-            self._changed(endpoint)
+    def _asked(self, endpoint: str) -> Ledger:
+        """The same for a question, which keeps no ledger of an endpoint of which nothing is known."""
+        return self._ledgers.get(endpoint) or Ledger(endpoint, silent=endpoint in HANDSHAKE)
 
-    def _follow(self, ledger: _Ledger, response: RawResponse, reset: int, remaining: int, now: float) -> None:
-        """Take in what an answer's headers say."""
-        remaining = max(0, remaining - len(ledger.stragglers(now)))
-        window = ledger.running(now)
-        if window is not None:
-            if window.reset is None:  # resting for a reason that headers do not know
-                return
-            if reset < window.reset:  # an answer of an earlier window, late
-                return
-            if reset == window.reset:
-                window.remaining = min(window.remaining, remaining)
-                return
-        server_now = response.date if response.date is not None else self._clock.now().timestamp()
-        length = min(max(reset - server_now, 0.0), WINDOW) + ROUNDING
-        ledger.silent = False
-        ledger.window = Window(limit=response.limit, remaining=remaining, reset=reset, ends=now + length)
+    def _caps_of(self, endpoint: str) -> Iterator[RollingCap]:
+        """The caps that an endpoint's calls count against."""
+        yield from self._caps.get(endpoint, ())
+        yield from self._caps.get(SHARES_CAPS_OF.get(endpoint, ""), ())
 
-    def _untold(self, ledger: _Ledger, response: RawResponse, now: float, *, used: bool) -> None:
-        """Take in an answer that says nothing about a window: X may have counted the call all the same."""
-        if ledger.running(now) is not None:
-            if used:
-                self._use_one(ledger, now)
-        elif response.status < 400 and response.readable and not response.errors:
-            ledger.silent = True
+    def _tell(self, endpoint: str, ledger: Ledger, before: tuple[object, ...], now: float) -> None:
+        if self._changed is not None and ledger.state(now) != before:
+            for each in CAPPED_TOGETHER.get(endpoint, (endpoint,)):
+                self._changed(each)
 
-    def _refused(self, ledger: _Ledger, now: float, *, told: bool) -> None:
-        ledger.refusals += 1
-        shut = ledger.shut_for(now)
-        if not told or (ledger.refusals > 1 and shut < FIRST_BACKOFF):
-            # No word on how long, or a word that did not hold: asking again soon would be pressing.
-            most = min(WINDOW, FIRST_BACKOFF * 2.0 ** (ledger.refusals - 1))
-            self._rest(ledger, now, most * self._rng.uniform(0.5, 1.0))
-        elif shut < ROUNDING:
-            self._rest(ledger, now, ROUNDING)
+    def _tell_all(self) -> None:
+        if self._changed is not None:
+            for endpoint in self._ledgers:
+                self._changed(endpoint)
 
-    def _rest(self, ledger: _Ledger, now: float, seconds: float) -> None:
-        ends = now + seconds
-        window = ledger.window
-        if window is None or window.remaining > 0 or window.ends < ends:
-            ledger.silent = False
-            ledger.window = Window(limit=None, remaining=0, reset=None, ends=ends)
 
-    def _use_one(self, ledger: _Ledger, now: float) -> None:
-        window = ledger.running(now)
-        if window is not None:
-            window.remaining = max(0, window.remaining - 1)
+def _saved_cap(counted: RollingCap, now: float, wall: float, margin: int) -> SavedCap:
+    counted.roll(now)
+    slices = [(at - now + wall, calls) for at, calls in counted]
+    if margin and slices:
+        slices.append((wall, margin))
+    return SavedCap(seconds=counted.cap.seconds, slices=tuple(slices))
+
+
+def _cap_is_used_up(endpoint: str, cap: Cap, seconds: float) -> str:
+    if not cap.calls:
+        return f"{endpoint} is switched off by its cap"
+    period = in_a_period(cap.seconds)
+    return f"the cap of {cap.calls} {endpoint} calls {period} is used up; next in {in_words(seconds)}"

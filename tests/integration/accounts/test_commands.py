@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
+import re
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cyclopts import App
 
-from twikit_pool.accounts import CookieFolder
+from twikit_pool.accounts import AccountStore, CookieFolder, Keyring
 from twikit_pool.cli.accounts import app as accounts_app
 from twikit_pool.cli.keys import app as keys_app
-from twikit_pool.errors import ConfigError, InvalidAccount, KeyMissing
-from twikit_pool.simulator import SimulatorProcess
+from twikit_pool.errors import AccountNotFound, ConfigError, InvalidAccount, KeyMissing
+from twikit_pool.sessions import TwikitBackend, TwikitSessionManager
+from twikit_pool.simulator import SimulatorProcess, SimulatorTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +120,18 @@ def test_check_finds_problems(run: Callable[..., tuple[Any, str]]) -> None:
     code, shown = run("accounts check")
     assert code == 1
     assert "40 hex digits" in shown
+
+
+def test_a_misspelled_cap_is_told_when_it_comes_in_and_by_check(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(f"id,auth_token,caps\na,{TOKEN},CreateTwet=5 SearchTimeline=9\n")
+    for line, code in (("accounts import a.csv", 0), ("accounts check", 1)):
+        ended, shown = run(line)
+        assert ended == code
+        assert "its cap holds nothing back: no action and no endpoint is called 'CreateTwet'" in shown
+        assert "did you mean 'CreateTweet'?" in shown
+        assert "SearchTimeline" not in shown
 
 
 def test_keys(run: Callable[..., tuple[Any, str]], tmp_path: Path) -> None:
@@ -252,6 +269,7 @@ def test_check_live_asks_about_each_account_and_keeps_what_it_hears(
         x.fault("lock", account="sim_002")
         code, shown = run(f"accounts check --live --simulator {x.url}")
         assert code == 1
+        assert "2/2 sim_00" in shown, "a line for each account, where there is no terminal for a bar"
         assert "locked: the account is locked" in shown
         assert "2 of 3 accounts have no problem that shows live." in shown
         assert "sim_002" in run("accounts list --state locked")[1]
@@ -259,3 +277,104 @@ def test_check_live_asks_about_each_account_and_keeps_what_it_hears(
         assert run(f"accounts check --live --simulator {x.url}")[0] == 0
         states = json.loads(run("accounts list --json")[1])
         assert [each["state"] for each in states] == ["active", "active", "disabled"]
+
+
+def test_who_disabled_an_account_is_told(
+    run: Callable[..., tuple[Any, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("accounts add bob --auth-token -", TOKEN)
+    monkeypatch.setenv("LOGNAME", "ada")
+    run("accounts disable bob --reason resting")
+    assert "resting, by ada" in run("accounts list")[1]
+    shown = run("accounts show bob")[1]
+    assert [line.strip().split(maxsplit=1) for line in shown.splitlines()[1:4]] == [
+        ["state", "disabled"],
+        ["reason", "resting"],
+        ["by", "ada"],
+    ]
+    assert json.loads(run("accounts show bob --json")[1])["by"] == "ada"
+
+
+def test_list_and_show_tell_what_is_left_of_the_budgets(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def search(url: str, times: int) -> None:
+        async with await AccountStore.open(None, keyring=Keyring.load()) as store:
+            backend = TwikitBackend(transport=lambda _account: SimulatorTransport(url))
+            async with TwikitSessionManager(store, backend=backend) as sessions:
+                for _ in range(times):
+                    await sessions.execute_action("sim_001", "search_tweet", {"query": "python"})
+
+    with SimulatorProcess(accounts=2) as x:
+        for each in x.accounts:
+            (tmp_path / f"{each.id}.json").write_text(json.dumps(dict(each.cookies)))
+        run("accounts import sim_001.json sim_002.json")
+        asyncio.run(search(x.url, 3))
+        first, second = run("accounts list")[1].splitlines()[1:3]
+        assert "SearchTimeline 47/50" in first
+        assert "/50" not in second
+        asyncio.run(search(x.url, 47))
+    shown = run("accounts list")[1]
+    assert re.search(r"sim_001 .* open again in 1[45] min: SearchTimeline", shown)
+    assert "SearchTimeline 0/50, a new window in" in run("accounts show sim_001")[1]
+    [budget] = json.loads(run("accounts show sim_001 --json")[1])["budgets"]
+    assert (budget["endpoint"], budget["left"], budget["limit"]) == ("SearchTimeline", 0, 50)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert len(run("accounts list")[1].splitlines()) == 4, "in a pipe each account stays in one line"
+
+
+def test_refresh_gives_fresh_cookies_and_says_what_it_did(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path
+) -> None:
+    run("accounts add bob --auth-token -", f"{TOKEN}\n")
+    fresh = TOKEN[::-1]
+
+    def becomes(state: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "home" / "accounts.db")) as connection, connection:
+            connection.execute("UPDATE twikit_pool_accounts SET state = ?, reason = 'X said so'", [state])
+
+    becomes("stale")
+    code, shown = run("accounts refresh bob --auth-token -", f"{TOKEN}\n")
+    assert (code, "has this log-in already and is stale" in shown) == (1, True)
+    code, shown = run("accounts refresh bob --auth-token -", f"{fresh}\n")
+    assert (code, "is active again. It was stale: X said so" in shown) == (0, True)
+    assert fresh not in shown
+    becomes("locked")
+    (tmp_path / "c.json").write_text(json.dumps({"auth_token": TOKEN}))
+    code, shown = run("accounts refresh bob --cookies c.json")
+    assert (code, "has fresh cookies, and is still locked: X said so" in shown) == (1, True)
+    becomes("disabled")
+    code, shown = run("accounts refresh bob --cookies c.json")
+    assert (code, shown.strip()) == (
+        1,
+        "bob has this log-in already and is disabled. To use it again: accounts enable.",
+    )
+    for bad in ("c.txt", "none.json"):
+        (tmp_path / "c.txt").write_text("{")
+        with pytest.raises(InvalidAccount, match=rf"^{bad}: "):
+            run(f"accounts refresh bob --cookies {bad}")
+    becomes("active")
+    code, shown = run("accounts refresh bob --auth-token -", f"{fresh}\n")
+    assert (code, shown.strip()) == (0, "bob has fresh cookies.")
+    assert run("accounts refresh bob")[0] == 2
+    assert run(f"accounts refresh bob --auth-token {fresh}")[0] == 2
+    with pytest.raises(AccountNotFound):
+        run("accounts refresh nobody --auth-token -", f"{fresh}\n")
+
+
+def test_caps_that_are_not_understood_hide_no_account(
+    run: Callable[..., tuple[Any, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "accounts.csv").write_text(f"id,auth_token,caps\nbob,{TOKEN},post_tweets=20/day\n")
+    assert run("accounts import accounts.csv")[0] == 0
+
+    async def leave_a_ledger() -> None:
+        async with await AccountStore.open(
+            tmp_path / "home" / "accounts.db", keyring=Keyring.load()
+        ) as store:
+            await store.save_ledgers({"bob": b'{"saved_at":0.0}'})
+
+    asyncio.run(leave_a_ledger())
+    code, shown = run("accounts list")
+    assert code == 0
+    assert "bob" in shown

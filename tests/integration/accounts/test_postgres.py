@@ -54,6 +54,16 @@ async def test_the_whole_life_of_a_store(url: str, full_account: Callable[[str],
         assert await store.merge([full_account("a")]) == {"a": Change.UNCHANGED}
         await asyncio.gather(*(one.set_standing("a", Standing(state=AccountState.LOCKED)) for one in others))
         assert (await store.account("a")).standing.state is AccountState.LOCKED
+        before = await store.revision()
+        await asyncio.gather(
+            *(one.save_ledgers({f"m{n}": b"%d" % k for n in range(50)}) for k, one in enumerate(opened))
+        )
+        assert len(await store.ledgers()) == 50
+        assert len(set((await store.ledgers()).values())) == 1, "one of them, wholly"
+        assert await others[0].revision() == before
+        await store.set_standing("a", Standing(state=AccountState.DISABLED, evidence="HTTP 403", by="ann"))
+        assert str((await others[0].account("a")).standing).endswith("(HTTP 403), by ann")
+        assert await others[0].revision() != before
         newer = KEYS.with_new_key()
         await asyncio.gather(
             store.rekey(newer),

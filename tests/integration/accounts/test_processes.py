@@ -78,7 +78,7 @@ async def stored(path: Path) -> set[str]:
         return {account.id for account in await store.accounts()}
 
 
-async def test_processes_that_create_and_write_one_store_never_find_it_locked(tmp_path: Path) -> None:
+async def test_processes_that_write_one_store_never_find_it_locked__twscrape_64_221(tmp_path: Path) -> None:
     path = tmp_path / "new" / "accounts.db"
     writers = [start(path, name, "some") for name in ("p", "q", "r", "s")]
     ended = [(writer.communicate(timeout=50)[1], writer.returncode) for writer in writers]

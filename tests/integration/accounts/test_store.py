@@ -257,3 +257,56 @@ async def test_the_default_is_the_users_own_store(
     monkeypatch.setenv("TWIKIT_POOL_HOME", str(tmp_path / "mine"))
     async with await AccountStore.open(keyring=keyring) as opened:
         assert opened.path == tmp_path / "mine" / "accounts.db"
+
+
+async def test_ledgers_are_kept_apart_from_the_accounts(store: AccountStore, keyring: Keyring) -> None:
+    await store.add(slim("a"))
+    before = await store.revision()
+    await store.save_ledgers({"a": b"1", "gone": b"2"})
+    await store.save_ledgers({"a": b"3"})
+    assert await store.ledgers() == {"a": b"3", "gone": b"2"}
+    assert await store.revision() == before
+    async with await AccountStore.open(store.path, keyring=keyring) as again:
+        assert await again.ledgers() == {"a": b"3", "gone": b"2"}
+    await store.remove("a")
+    assert await store.ledgers() == {"gone": b"2"}
+
+
+async def test_every_change_makes_another_revision(store: AccountStore) -> None:
+    seen = [await store.revision()]
+
+    async def changes() -> bool:
+        seen.append(await store.revision())
+        return len(set(map(hash, seen))) == len(seen)
+
+    await store.add(slim("a"))
+    assert await changes()
+    await store.save_cookies("a", Cookies(auth_token="new"))
+    assert await changes()
+    await store.set_standing("a", Standing(state=AccountState.LOCKED))
+    assert await changes()
+    await store.merge([slim("b")])
+    assert await changes()
+    again = await store.revision()
+    assert again == await store.revision()
+    await store.remove("b")
+    assert await store.revision() != again
+
+
+async def test_a_store_of_the_first_version_is_brought_up_to_date(
+    tmp_path: Path, keyring: Keyring, full_account: Make
+) -> None:
+    path = tmp_path / "old.db"
+    async with await AccountStore.open(path, keyring=keyring) as store:
+        await store.add(full_account("a"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE twikit_pool_account_ledgers")
+        connection.execute("ALTER TABLE twikit_pool_accounts DROP COLUMN evidence")
+        connection.execute("ALTER TABLE twikit_pool_accounts DROP COLUMN set_by")
+        connection.execute("UPDATE twikit_pool_accounts_version SET version_num = '0001'")
+    async with await AccountStore.open(path, keyring=keyring) as store:
+        assert await store.account("a") == full_account("a")
+        standing = Standing(state=AccountState.DISABLED, reason="holiday", evidence="HTTP 403", by="ann")
+        await store.set_standing("a", standing)
+        assert (await store.account("a")).standing == standing
+        await store.save_ledgers({"a": b"{}"})

@@ -12,11 +12,14 @@ import pytest
 
 from twikit_pool.accounts import AccountState, CookieFolder, Standing
 from twikit_pool.accounts.cookie_files import MAX_COOKIE_FILE
+from twikit_pool.accounts.cookie_folder import LEDGERS
 from twikit_pool.errors import AccountNotFound, InvalidAccount, StoreError
 from twikit_pool.redaction import Cookies
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from twikit_pool.accounts import Account
 
 NETSCAPE = ".x.com\tTRUE\t/\tTRUE\t0\tauth_token\tcanary-b\n.other.org\tTRUE\t/\tTRUE\t0\tsid\tkept\n"
 
@@ -130,3 +133,81 @@ async def test_an_illness_found_while_cookies_are_saved_is_not_forgotten(
     await saving
     account = await folder.account("bob")
     assert (account.standing.state, account.credentials.cookies["ct0"]) == (AccountState.LOCKED, "new")
+
+
+def token(account: Account) -> str:
+    return account.credentials.cookies["auth_token"]
+
+
+async def test_a_file_that_has_changed_is_read_again(folder: Path) -> None:
+    source = CookieFolder(folder)
+    await source.set_standing("a", Standing(state=AccountState.STALE))
+    before = await source.revision()
+    assert await source.revision() == before
+    (folder / "a.json").write_text('{"auth_token": "fresh"}')
+    (folder / "c.json").write_text('{"auth_token": "canary-c"}')
+    (folder / "b.txt").unlink()
+    assert await source.revision() != before
+    assert token(await source.account("a")) == "fresh"
+    found = await source.accounts()
+    assert [each.id for each in found] == ["a", "c"]
+    assert found[0].standing.state is AccountState.STALE, "what X said is not in the file"
+    with pytest.raises(AccountNotFound):
+        await source.account("b")
+
+
+async def test_a_file_that_cannot_be_read_any_more_keeps_its_account(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = CookieFolder(folder)
+    (folder / "a.json").write_text('{"auth_token": "half')
+    for _ in range(3):
+        assert [token(each) for each in await source.accounts()] == ["canary-a", "canary-b"]
+        assert token(await source.account("a")) == "canary-a"
+    assert [each.path.name for each in source.problems] == ["a.json"]
+    assert len(caplog.records) == 1
+    assert "half" not in caplog.text
+    (folder / "a.json").write_text('{"auth_token": "whole"}')
+    assert token((await source.accounts())[0]) == "whole"
+    assert source.problems == ()
+
+
+async def test_a_folder_that_is_empty_for_a_moment_loses_nobody(folder: Path) -> None:
+    source = CookieFolder(folder / "*.json")
+    (folder / "a.json").rename(folder / "away")
+    with pytest.raises(InvalidAccount, match="no cookie file"):
+        await source.accounts()
+    assert token(await source.account("a")) == "canary-a"
+
+
+async def test_ledgers_are_kept_in_one_private_file(folder: Path) -> None:
+    source, other = CookieFolder(folder / "*.json"), CookieFolder(folder / "*.txt")
+    assert await source.ledgers() == {}
+    await source.save_ledgers({"a": b'{"saved_at":1.0}'})
+    await other.save_ledgers({"b": b'{"saved_at":2.0}'})
+    await source.save_ledgers({"a": b'{"saved_at":3.0}'})
+    kept = {"a": b'{"saved_at":3.0}', "b": b'{"saved_at":2.0}'}
+    assert await CookieFolder(folder).ledgers() == kept
+    assert [each.id for each in await CookieFolder(folder).accounts()] == ["a", "b"], "it is no cookie file"
+    if os.name == "posix":
+        assert (folder / LEDGERS).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": }', b"\xff\xfe"])
+async def test_a_damaged_ledger_file_is_a_warning_and_is_replaced(
+    folder: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / LEDGERS).write_bytes(content)
+    source = CookieFolder(folder)
+    assert await source.ledgers() == {}
+    assert "learned anew" in caplog.text
+    await source.save_ledgers({"a": b"{}"})
+    assert await source.ledgers() == {"a": b"{}"}
+
+
+async def test_what_is_no_ledger_file_is_left_alone(folder: Path) -> None:
+    (folder / LEDGERS).mkdir()
+    source = CookieFolder(folder)
+    assert await source.ledgers() == {}
+    with pytest.raises(StoreError, match="rate windows cannot be saved"):
+        await source.save_ledgers({"a": b"{}"})

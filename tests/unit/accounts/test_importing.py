@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twikit_pool.accounts import json_lines, twscrape
+from twikit_pool.accounts.caps import Cap
 from twikit_pool.accounts.fields import proxy_from
 from twikit_pool.accounts.importing import ImportFormat, Reading, read_accounts
 from twikit_pool.errors import ConfigError, InvalidAccount
@@ -61,7 +62,7 @@ def test_every_csv_column(read: Callable[..., Reading]) -> None:
     assert (brand.tags, brand.capabilities, brand.caps) == (
         {"uk", "news"},
         {"long_posts"},
-        {"CreateTweet": 50},
+        {"CreateTweet": (Cap(50, 86_400.0),)},
     )
     assert brand.notes == "two\r\nlines"
 
@@ -229,14 +230,36 @@ def test_bad_json_lines_are_rejected(read: Callable[..., Reading], line: str) ->
     assert [rejected.where for rejected in reading.rejected] == ["line 1"]
 
 
+@pytest.mark.parametrize(
+    "caps",
+    ["CreateTweet=50/day,3/90s;follow_user=none", "CreateTweet=50/day;3/90s, follow_user=none"],
+)
+def test_several_caps_of_one_endpoint(read: Callable[..., Reading], caps: str) -> None:
+    reading = read(f'id,auth_token,caps\na,canary,"{caps}"\n')
+    assert not reading.rejected
+    assert reading.accounts[0].caps == {
+        "CreateTweet": (Cap(50, 86_400.0), Cap(3, 90.0)),
+        "follow_user": (),
+    }
+    (line,) = json_lines.render(reading.accounts, include_secrets=True).splitlines()
+    assert json_lines.parse(line.decode()).caps == reading.accounts[0].caps
+
+
+def test_caps_as_numbers_a_day_still_load(read: Callable[..., Reading]) -> None:
+    line = '{"id": "a", "cookies": {"auth_token": "canary"}, "caps": {"CreateTweet": 50}}'
+    assert read(line, file_format=ImportFormat.JSONL).accounts[0].caps == {
+        "CreateTweet": (Cap(50, 86_400.0),)
+    }
+
+
 @pytest.mark.parametrize("calls", ["9" * 10, "9" * 5000, "-1", "\u00b2", "many"])
 def test_caps_that_are_no_number_of_calls_lose_no_other_row(read: Callable[..., Reading], calls: str) -> None:
     reading = read(f"id,auth_token,caps\na,canary,CreateTweet={calls}\nb,canary,CreateTweet=999999999\n")
     assert [str(row) for row in reading.rejected] == [
-        "line 2: its caps are not understood: write CreateTweet=50 FavoriteTweet=200"
+        "line 2: its caps are not understood: write CreateTweet=50/day,3/90s FavoriteTweet=200"
     ]
     assert [(account.id, account.caps) for account in reading.accounts] == [
-        ("b", {"CreateTweet": 999_999_999})
+        ("b", {"CreateTweet": (Cap(999_999_999, 86_400.0),)})
     ]
 
 

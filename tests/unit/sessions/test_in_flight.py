@@ -35,7 +35,9 @@ class Doorbell:
         self.rung.set()
         self.rung = asyncio.Event()
 
-    def standing_changed(self, account_id: str, standing: object) -> None: ...
+    def standing_changed(self, account_id: str, standing: object, verdict: object = None) -> None: ...
+
+    def login_changed(self, account: object) -> None: ...
 
     async def at_the_door(self, seconds: float) -> None:
         with suppress(TimeoutError):

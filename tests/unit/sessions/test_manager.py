@@ -13,12 +13,13 @@ import pytest
 from tests.simulation.simulated_loop import EPOCH, SimulatedLoop, simulate
 from tests.unit.sessions.stand_in import StandIn, account, manager_of
 from twikit_pool.accounts import Account, AccountState, MemoryAccounts, Standing
-from twikit_pool.errors import PoolClosed, StoreError
+from twikit_pool.errors import AccountNotFound, InvalidAccount, PoolClosed, StoreError
 from twikit_pool.redaction import Cookies
 from twikit_pool.sessions import CallFailed, Outcome, Taken, Verdict, parse_action
 from twikit_pool.sessions.session import CLOSING_PATIENCE
 
 LIKE = parse_action("like_tweet", {"tweet_id": "1"})
+STALE = Verdict(outcome=Outcome.SESSION_STALE, reason="dead cookies", bench=AccountState.STALE)
 LOCKED = Verdict(outcome=Outcome.ACCOUNT_ILL, reason="locked", bench=AccountState.LOCKED)
 Scene = Callable[[SimulatedLoop], Coroutine[Any, Any, None]]
 
@@ -66,10 +67,14 @@ class Store(MemoryAccounts):
 class Ear:
     def __init__(self) -> None:
         self.standings: list[tuple[str, AccountState]] = []
+        self.logins: list[str] = []
         self.windows: list[tuple[str, str]] = []
 
-    def standing_changed(self, account_id: str, standing: Standing) -> None:
+    def standing_changed(self, account_id: str, standing: Standing, verdict: Verdict | None = None) -> None:
         self.standings.append((account_id, standing.state))
+
+    def login_changed(self, account: Account) -> None:
+        self.logins.append(account.credentials.cookies["auth_token"])
 
     def window_changed(self, account_id: str, endpoint: str) -> None:
         self.windows.append((account_id, endpoint))
@@ -265,3 +270,97 @@ async def test_a_call_that_does_not_let_itself_be_cut_holds_nobody_up_for_ever(l
     await sessions.close_session(session)
     assert (loop.time(), x.links[0].closed) == (1 + CLOSING_PATIENCE, 1)
     await asyncio.gather(call, return_exceptions=True)
+
+
+@simulated
+async def test_another_log_in_in_the_source_is_told_and_heals_what_the_old_one_was_refused_for(
+    loop: SimulatedLoop,
+) -> None:
+    store, ear = Store([account()]), Ear()
+    sessions = manager_of(StandIn(loop), store)
+    sessions.watch(ear)
+    old = await sessions.open("brand")
+    await sessions.settle("brand", STALE)
+    await store.save_cookies("brand", Cookies(auth_token="fresh"))
+    await sessions.accounts()
+    assert ear.logins == ["fresh"]
+    assert ear.standings == [("brand", AccountState.STALE), ("brand", AccountState.ACTIVE)]
+    assert (await store.account("brand")).standing.state is AccountState.ACTIVE
+    assert old.superseded
+    new = await sessions.open("brand")
+    assert (new is old, new.account.credentials.cookies["auth_token"]) == (False, "fresh")
+    await store.save_cookies("brand", Cookies(auth_token="fresh", ct0="newer"))
+    await sessions.accounts()
+    assert (ear.logins, new.superseded) == (["fresh"], False)
+    await sessions.aclose()
+
+
+@simulated
+async def test_another_log_in_unlocks_nobody(loop: SimulatedLoop) -> None:
+    store = Store([account()])
+    sessions = manager_of(StandIn(loop), store)
+    await sessions.open("brand")
+    await sessions.settle("brand", LOCKED)
+    await sessions.give_cookies("brand", {"auth_token": "fresh"})
+    kept = await store.account("brand")
+    assert kept.standing.state is AccountState.LOCKED
+    assert kept.credentials.cookies == {"auth_token": "fresh"}
+    await sessions.aclose()
+
+
+@pytest.mark.parametrize("what", ["disabled", "fresh cookies"])
+def test_what_a_person_has_said_meanwhile_counts_for_more_than_an_answer(what: str) -> None:
+    """The store was changed by another program, and this one does not know it yet."""
+
+    async def main(loop: SimulatedLoop) -> None:
+        store, ear = Store([account()]), Ear()
+        sessions = manager_of(StandIn(loop), store)
+        sessions.watch(ear)
+        await sessions.open("brand")
+        by_hand = Standing(state=AccountState.DISABLED, by="ann")
+        if what == "disabled":
+            await store.set_standing("brand", by_hand)
+        else:
+            await store.save_cookies("brand", Cookies(auth_token="fresh"))
+        await sessions.settle("brand", STALE)
+        expected = by_hand if what == "disabled" else Standing()
+        assert (await store.account("brand")).standing == expected
+        known = sessions.known("brand")
+        assert known is not None
+        assert known.standing == expected
+        assert ear.standings[-1] == ("brand", expected.state)
+        await sessions.settle("brand", STALE if what == "disabled" else LOCKED)
+        kept = (await store.account("brand")).standing.state
+        assert kept is (AccountState.DISABLED if what == "disabled" else AccountState.LOCKED)
+        await sessions.aclose()
+
+    simulate(main, order="fifo")
+
+
+@simulated
+async def test_an_illness_keeps_its_first_evidence(loop: SimulatedLoop) -> None:
+    sessions, ear = manager_of(StandIn(loop)), Ear()
+    await sessions.open("brand")
+    sessions.watch(ear)
+    first = await sessions.settle("brand", LOCKED)
+    await asyncio.sleep(10)
+    assert await sessions.settle("brand", LOCKED) is first
+    assert len(ear.standings) == 1
+    await sessions.aclose()
+
+
+@simulated
+async def test_cookies_that_are_given_are_used_though_the_store_fails(loop: SimulatedLoop) -> None:
+    store = Store([account()])
+    sessions = manager_of(StandIn(loop), store)
+    await sessions.open("brand")
+    store.fails = True
+    await sessions.give_cookies("brand", {"auth_token": "fresh"})
+    await sessions.accounts()
+    assert (await sessions.open("brand")).account.credentials.cookies["auth_token"] == "fresh"
+    with pytest.raises(InvalidAccount):
+        await sessions.give_cookies("brand", {"ct0": "x"})
+    with pytest.raises(AccountNotFound):
+        await sessions.give_cookies("nobody", {"auth_token": "x"})
+    store.fails = False
+    await sessions.aclose()

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twikit_pool.sessions.budgets import STRAGGLING
+from twikit_pool.sessions.limits import WINDOW
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, USER_STATE, RawResponse, XError
-from twikit_pool.sessions.windows import STRAGGLING, WINDOW, RateWindows
+from twikit_pool.sessions.windows import RateWindows
 
 SERVER = 1_700_000_000
 
@@ -102,7 +104,7 @@ def test_a_reset_beyond_a_window_is_not_believed(windows: RateWindows, clock: Ha
 
 def test_code_88_inside_a_200_closes_the_window(windows: RateWindows, clock: HandClock) -> None:
     windows.note(told(clock, remaining=7, reset=300, code=88))
-    assert windows.wait("S") > 0
+    assert windows.wait("S") == 301
 
 
 def test_a_refusal_without_headers_backs_off_from_a_minute_to_a_window(
@@ -118,6 +120,15 @@ def test_a_refusal_without_headers_backs_off_from_a_minute_to_a_window(
     assert 30 <= windows.wait("S") <= 60
 
 
+def test_thousands_of_refusals_in_a_row_wait_no_longer_than_a_window(
+    windows: RateWindows, clock: HandClock
+) -> None:
+    for _ in range(1100):
+        windows.note(refused())
+        assert 0 < windows.wait("S") <= WINDOW
+        clock.seconds += WINDOW
+
+
 def test_a_rest_is_not_ended_by_headers(windows: RateWindows, clock: HandClock) -> None:
     windows.rest("S", 3600)
     windows.note(told(clock, remaining=50, reset=300))
@@ -130,6 +141,9 @@ def answered(remaining: int | None = None, endpoint: str = "S", **fields: Any) -
     if remaining is not None:
         fields |= {"limit": 50, "remaining": remaining, "reset": SERVER + 300, "date": SERVER}
     return RawResponse(endpoint=endpoint, method="GET", **{"status": 200, **fields})
+
+
+KEEPS = (0.0, 0.1, 0.5, 0.9)
 
 
 class Told:
@@ -179,6 +193,19 @@ def test_an_unanswered_call_is_used(windows: RateWindows) -> None:
     assert (windows.known()["S"].remaining, windows.in_flight("S")) == (1, 0)
     windows.sent("S")
     assert windows.wait("S") > 0
+
+
+def test_calls_that_were_given_up_do_not_come_back_within_the_window(
+    windows: RateWindows, clock: HandClock
+) -> None:
+    windows.note(answered(remaining=9))
+    for _ in range(3):
+        windows.sent("S")
+    for _ in range(2):
+        windows.lost("S")
+    clock.seconds = STRAGGLING
+    windows.note(answered(remaining=8))
+    assert windows.left("S") == 7
 
 
 def test_a_call_that_never_left_is_not_used(windows: RateWindows) -> None:
@@ -293,11 +320,15 @@ def test_each_change_is_told_once_and_in_its_step(clock: HandClock) -> None:
 
 def test_what_changes_nothing_is_not_told(clock: HandClock) -> None:
     told = Told(clock)
-    told.windows.note(answered(remaining=9))
-    for remaining in (8, 7):
-        told.windows.sent("S")
-        told.windows.note(answered(remaining=remaining))
     told.windows.sent(HOME)
+    told.windows.note(answered(remaining=9))
+    told.windows.sent("S")
+    told.heard.clear()
+    told.windows.note(answered(remaining=8))
+    assert told.heard == []
+    told.windows.rest("T", 60)
+    told.heard.clear()
+    told.windows.rest("T", 30)
     assert told.heard == []
 
 
@@ -317,7 +348,8 @@ def test_remaining_never_rises_and_every_change_is_told(steps: list[tuple[str, i
     told = Told(clock)
     windows, flying = told.windows, 0
     for what, number, seconds in steps:
-        before, wait, heard = windows.known().get("S"), windows.wait("S"), len(told.heard)
+        before, heard = windows.known().get("S"), len(told.heard)
+        opens = [windows.opens("S", keep=keep) for keep in KEEPS]
         remaining = before.remaining if before else 0
         ends = {"note", "bare", "refuse", "lost", "unsent"}
         if what in ends:
@@ -343,7 +375,8 @@ def test_remaining_never_rises_and_every_change_is_told(steps: list[tuple[str, i
         if after is not None and after is before:
             assert after.remaining <= remaining
         assert windows.in_flight("S") == flying
-        assert (len(told.heard) > heard) == (what != "pass" and windows.wait("S") != wait)
+        changed = [windows.opens("S", keep=keep) for keep in KEEPS] != opens
+        assert len(told.heard) > heard or what == "pass" or not changed
 
 
 def told_at(clock: HandClock, remaining: int, seconds: int) -> RawResponse:
