@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from twikit_pool.simulator.accounts import SimulatedAccount
     from twikit_pool.simulator.faults import Fault
     from twikit_pool.simulator.journal import Call, Write
+    from twikit_pool.simulator.limits import UsedWindow
     from twikit_pool.simulator.process import RemoteAccount, SimulatorProcess
     from twikit_pool.simulator.server import Simulator
     from twikit_pool.simulator.transport import SimulatorTransport
@@ -21,6 +22,7 @@ __all__ = [
     "Simulator",
     "SimulatorProcess",
     "SimulatorTransport",
+    "UsedWindow",
     "Write",
 ]
 
@@ -32,6 +34,7 @@ _HOME: Final = {
     "Simulator": "server",
     "SimulatorProcess": "process",
     "SimulatorTransport": "transport",
+    "UsedWindow": "limits",
     "Write": "journal",
 }
 

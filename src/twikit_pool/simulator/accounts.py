@@ -20,7 +20,7 @@ class SimulatedAccount:
 
     Attributes:
         id: `sim_001` and so on; the handle is the same.
-        auth_token: the log-in cookie, always the same for the same seed.
+        auth_token: the log-in cookie, always the same for the same seed, until it logs in anew.
         logged_in: False after a log-out.
         calls: API calls so far.
         announce: whether the next answer is to bring the current token.
@@ -30,7 +30,7 @@ class SimulatedAccount:
         self._chance = random.Random(f"{seed}/{account_id}")
         self.id = account_id
         self.user = user
-        self.auth_token = f"{self._chance.getrandbits(160):040x}"
+        self.auth_token = self._login()
         self.logged_in = True
         self.calls = 0
         self.announce = False
@@ -65,6 +65,13 @@ class SimulatedAccount:
 
     def _fresh(self) -> str:
         return f"{self._chance.getrandbits(640):0160x}"
+
+    def _login(self) -> str:
+        return f"{self._chance.getrandbits(160):040x}"
+
+    def log_in_anew(self) -> None:
+        """Another log-in cookie; the one before is good no more."""
+        self.auth_token, self.logged_in = self._login(), True
 
     def rotate(self) -> None:
         """A new csrf token; the one before stays good, older ones do not. The next answer brings it."""

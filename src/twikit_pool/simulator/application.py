@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import re
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 GARBAGE: Final = b'<html><body>{"data": {"oops'
 """Neither JSON nor a page."""
 _HTML: Final = "text/html; charset=utf-8"
+_PAGE: Final = re.compile(r"/[A-Za-z0-9_]{0,15}")
+"""The home page and people's profiles: X sends the same page for all of them, and a script fills it."""
 _ON_BEHALF_OF_AN_ACCOUNT: Final = {"lock": 326, "suspend": 64, "expire": 32}
 """The codes of faults that are an account's state."""
 
@@ -115,7 +118,7 @@ class Application:
             return Visit(request, "control")
         if request.host.endswith("twimg.com"):
             name, endpoint = "ondemand.s", None
-        elif request.path == "/":
+        elif _PAGE.fullmatch(request.path):
             name, endpoint = "home", None
         else:
             name, endpoint = find(request)
@@ -183,7 +186,9 @@ class Application:
         if self.state.windows is not None and visit.name != "user_state":
             window = self.state.windows.take(account.id, visit.name, now)
             if not window.allowed:
-                return _refuse(Refusal(88), cookie + window.headers)
+                return _refuse(
+                    Refusal(88), cookie + (window.headers if self._settings.refusal_headers else "")
+                )
         wrong = self.faults.answering(account.id, visit.name)
         if wrong is None or wrong.after:
             response = self._carry_out(visit, account, endpoint, now)

@@ -30,7 +30,10 @@ def answer(application: Application, request: Request) -> Response:
     except (msgspec.MsgspecError, ConfigError) as error:
         return Response(400, msgspec.json.encode({"error": str(error)}))
     except KeyError:
-        known = "accounts, calls, writes, state, faults (GET, POST, DELETE), rotate?account=ID (POST)"
+        known = (
+            "accounts, calls, windows, writes, state, faults (GET, POST, DELETE), "
+            "rotate?account=ID (POST), login?account=ID (POST)"
+        )
         return Response(404, msgspec.json.encode({"error": f"{request.method} {what}: there are {known}"}))
     return Response(200, msgspec.json.encode(shown))
 
@@ -43,9 +46,12 @@ def _do(application: Application, method: str, what: str, request: Request) -> A
     if method == "DELETE" and what == "faults":
         application.faults.clear(request.parameter("account"), request.parameter("endpoint"))
         return {"faults": application.faults.all}
-    if method == "POST" and what == "rotate":
+    if method == "POST" and what in ("rotate", "login"):
         account = state.by_id[request.parameter("account") or ""]
-        account.rotate()
+        if what == "rotate":
+            account.rotate()
+        else:
+            state.log_in_anew(account)
         return {"account": account.id, "cookies": account.cookies}
     if method != "GET":
         raise KeyError(what)
@@ -57,6 +63,7 @@ def _do(application: Application, method: str, what: str, request: Request) -> A
     return {
         "faults": lambda: {"faults": application.faults.all},
         "writes": lambda: {"writes": state.writes},
+        "windows": lambda: {"windows": state.windows.used if state.windows else []},
         "accounts": lambda: {"accounts": [account.shown for account in state.accounts]},
         "state": lambda: {
             "users": len(state.world.users),
@@ -64,5 +71,6 @@ def _do(application: Application, method: str, what: str, request: Request) -> A
             "accounts": len(state.accounts),
             "calls": len(state.calls),
             "writes": len(state.writes),
+            "time_scale": state.time_scale,
         },
     }[what]()

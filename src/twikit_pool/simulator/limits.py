@@ -6,6 +6,8 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from twikit_pool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,8 +61,23 @@ class Window(NamedTuple):
         )
 
 
+class UsedWindow(msgspec.Struct, kw_only=True):
+    """A window of one account and endpoint: what it granted and refused. Times are epoch seconds."""
+
+    account: str
+    endpoint: str
+    began: float
+    ends: float
+    limit: int
+    granted: int = 0
+    refused: int = 0
+
+
 class Windows:
     """Counts calls in fixed windows that begin with the first call.
+
+    Attributes:
+        used: every window there has been, in the order in which they began.
 
     Args:
         time_scale: how many times faster than on X a window passes. A window really ends at or
@@ -80,18 +97,21 @@ class Windows:
                 raise ConfigError(f"the limit of {endpoint} must be 0 or more, not {limit}")
         self._limits = {**LIMITS, **(overrides or {})}
         self._seconds = WINDOW / time_scale
-        self._open: dict[tuple[str, str], tuple[float, int]] = {}
+        self._open: dict[tuple[str, str], UsedWindow] = {}
+        self.used: list[UsedWindow] = []
 
     def take(self, account_id: str, endpoint: str, now: float) -> Window:
         """Count one call, unless the window is used up."""
-        limit = self._limits.get(endpoint, DEFAULT_LIMIT)
-        ends, used = self._open.get((account_id, endpoint), (0.0, 0))
-        if now >= ends:
-            ends, used = now + self._seconds, 0
-        allowed = used < limit
-        used += allowed
-        self._open[account_id, endpoint] = (ends, used)
-        return Window(limit, limit - used, math.ceil(ends), allowed)
+        window = self._open.get((account_id, endpoint))
+        if window is None or now >= window.ends:
+            limit, ends = self._limits.get(endpoint, DEFAULT_LIMIT), now + self._seconds
+            window = UsedWindow(account=account_id, endpoint=endpoint, began=now, ends=ends, limit=limit)
+            self._open[account_id, endpoint] = window
+            self.used.append(window)
+        allowed = window.granted < window.limit
+        window.granted += allowed
+        window.refused += not allowed
+        return Window(window.limit, window.limit - window.granted, math.ceil(window.ends), allowed)
 
 
 class DailyPosts:

@@ -14,6 +14,7 @@ import msgspec
 from twikit_pool.errors import ConfigError
 from twikit_pool.redaction import Cookies
 from twikit_pool.simulator.journal import Write
+from twikit_pool.simulator.limits import UsedWindow
 from twikit_pool.simulator.settings import read_settings
 from twikit_pool.simulator.transport import SimulatorTransport
 
@@ -146,6 +147,11 @@ class SimulatorProcess:
     def calls(self) -> list[dict[str, Any]]:
         """How many calls came: rows of endpoint, account, status and count."""
         return self._ask("GET", "/calls")["calls"]
+
+    @property
+    def windows(self) -> Sequence[UsedWindow]:
+        """Every rate window there has been, in the order in which they began."""
+        return msgspec.convert(self._ask("GET", "/windows")["windows"], list[UsedWindow])
 
     def fault(self, kind: str, **fields: Any) -> None:
         """From now on this goes wrong; see `Fault` for the fields."""

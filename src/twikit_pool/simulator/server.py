@@ -15,8 +15,10 @@ from twikit_pool.simulator.transport import SimulatorTransport
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from twikit_pool.redaction import Cookies
     from twikit_pool.simulator.accounts import SimulatedAccount
     from twikit_pool.simulator.journal import Calls, Write
+    from twikit_pool.simulator.limits import UsedWindow
     from twikit_pool.simulator.world import World
 
 
@@ -97,6 +99,12 @@ class Simulator:
         """Every write that took effect, in order, answered or not."""
         return self._application.state.writes
 
+    @property
+    def windows(self) -> Sequence[UsedWindow]:
+        """Every rate window there has been, in the order in which they began."""
+        windows = self._application.state.windows
+        return windows.used if windows is not None else ()
+
     def fault(self, kind: str, **fields: Any) -> None:
         """From now on this goes wrong; see `Fault` for the fields.
 
@@ -115,7 +123,20 @@ class Simulator:
         Raises:
             AccountNotFound: there is no such account.
         """
+        self._account(account_id).rotate()
+
+    def log_in_anew(self, account_id: str) -> Cookies:
+        """End this account's log-in and begin another, as its owner does in a browser; its new cookies.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        account = self._account(account_id)
+        self._application.state.log_in_anew(account)
+        return account.cookies
+
+    def _account(self, account_id: str) -> SimulatedAccount:
         account = self._application.state.by_id.get(account_id)
         if account is None:
             raise AccountNotFound(f"the simulator has no account {account_id!r}: see its `accounts`")
-        account.rotate()
+        return account

@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         time_scale: how many times faster than on X windows and days pass, at most 900: at 60 a window
             of 15 minutes lasts 15 seconds.
         overrides: calls a window for some endpoints, by name.
+        refusal_headers: whether a 429 carries the window's headers too, as all other answers do.
         daily_posts: the hidden cap on posts a (scaled) day and account.
         daily_code: the code that tells of it, inside an HTTP 200.
         latency: median seconds before a call is worked on.
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: bool = True
     time_scale: float = 1.0
     overrides: dict[str, int] = {}
+    refusal_headers: bool = True
     daily_posts: int = 50
     daily_code: Literal[344, 501, 185] = 344
     latency: float = 0.0

@@ -22,6 +22,7 @@ class State:
     """The world, its accounts, and what was counted."""
 
     def __init__(self, settings: Settings, now: float) -> None:
+        self.time_scale = settings.time_scale
         self.world = World()
         self.lists = Lists(self.world)
         self.schedule = Schedule(self.world)
@@ -37,6 +38,12 @@ class State:
         self.daily = DailyPosts(settings.daily_posts if settings.limits else None, settings.time_scale)
         self.calls = Calls()
         self.writes: list[Write] = []
+
+    def log_in_anew(self, account: SimulatedAccount) -> None:
+        """The account's owner logs in in a browser: the old log-in ends."""
+        del self.by_token[account.auth_token]
+        account.log_in_anew()
+        self.by_token[account.auth_token] = account
 
     def note_write(self, account: str, endpoint: str, key: str) -> None:
         """A write took effect."""

@@ -125,6 +125,14 @@ async def test_the_home_page_has_the_size_asked_for() -> None:
     assert 290_000 < len(page.content) < 300_000
 
 
+async def test_a_profile_is_the_same_page_as_home(x: Simulator, raw: httpx.AsyncClient) -> None:
+    home, profile = await raw.get("https://x.com/"), await raw.get("https://x.com/tesla")
+    assert b"twitter-site-verification" in profile.content
+    assert profile.content == home.content
+    assert x.calls.count("home", "sim_001", 200) == 2
+    assert (await raw.get("https://x.com/i/flow/login")).status_code == 404
+
+
 async def test_a_full_size_home_page_serves_the_handshake(connect: Connect) -> None:
     async with Simulator(accounts=1, home_page_bytes=295_000) as x:
         assert await connect(x).is_logged_in()

@@ -9,7 +9,7 @@ import pytest
 from twikit.errors import CouldNotTweet, TooManyRequests
 
 from twikit_pool.errors import ConfigError
-from twikit_pool.simulator import Simulator
+from twikit_pool.simulator import Simulator, SimulatorProcess
 
 if TYPE_CHECKING:
     from typing import Any
@@ -87,6 +87,56 @@ async def test_limits_can_be_off_or_set(connect: Connect) -> None:
     async with Simulator(accounts=1, overrides={"UserByScreenName": 0}) as x:
         with pytest.raises(TooManyRequests):
             await connect(x).get_user_by_screen_name("sim_001")
+
+
+async def test_a_refusal_can_come_without_headers(connect: Connect, clock: HandClock) -> None:
+    limits = {"UserByScreenName": 1}
+    async with Simulator(accounts=1, clock=clock, overrides=limits, refusal_headers=False) as x:
+        client = connect(x)
+        await client.get_user_by_screen_name("sim_001")
+        assert client.rate_limit_remaining == 0
+        with pytest.raises(TooManyRequests, match="88") as refused:
+            await client.get_user_by_screen_name("sim_001")
+        headers = refused.value.headers or {}
+        assert not any(name.startswith("x-rate-limit") for name in headers)
+        assert parsedate_to_datetime(headers["date"]).timestamp() == clock.at
+
+
+async def test_every_window_is_kept_with_what_it_granted_and_refused(
+    connect: Connect, clock: HandClock
+) -> None:
+    async with Simulator(accounts=2, clock=clock, overrides={"UserByScreenName": 2}) as x:
+        client, other = connect(x), connect(x, 1)
+        for _ in range(2):
+            await client.get_user_by_screen_name("sim_001")
+        for _ in range(3):
+            with pytest.raises(TooManyRequests):
+                await client.get_user_by_screen_name("sim_001")
+        await other.search_tweet("python", "Latest")
+        began = clock.at
+        clock.at += 1000
+        await client.get_user_by_screen_name("sim_001")
+        assert [(w.account, w.endpoint, w.limit, w.granted, w.refused) for w in x.windows] == [
+            ("sim_001", "UserByScreenName", 2, 2, 3),
+            ("sim_002", "SearchTimeline", 50, 1, 0),
+            ("sim_001", "UserByScreenName", 2, 1, 0),
+        ]
+        assert [(w.began, w.ends) for w in x.windows if w.account == "sim_001"] == [
+            (began, began + 900),
+            (began + 1000, began + 1900),
+        ]
+
+
+async def test_windows_of_another_process_can_be_seen(connect: Connect) -> None:
+    with SimulatorProcess(accounts=1, time_scale=60) as x:
+        assert x.windows == []
+        await connect(x).get_user_by_screen_name("sim_001")
+        (window,) = x.windows
+        assert (window.account, window.endpoint, window.granted) == ("sim_001", "UserByScreenName", 1)
+        assert window.ends - window.began == pytest.approx(15)
+    with SimulatorProcess(accounts=1, limits=False) as x:
+        await connect(x).get_user_by_screen_name("sim_001")
+        assert x.windows == []
 
 
 @pytest.mark.parametrize("code", [344, 501, 185])
