@@ -12,7 +12,7 @@ import reprlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self, get_type_hints
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, inspect
@@ -49,7 +49,13 @@ WaitingLimits = Annotated[
     tuple[Count | None, Count | None, Count | None, Count | None, Count | None],
     Meta(extra={"bounds": "five whole numbers, LOW to EMERGENCY, each at least 0 or None"}),
 ]
+LateShare = Annotated[float, Meta(ge=1e-6, le=0.5, extra={"bounds": "at least 0.000001 and at most 0.5"})]
 Selection = Literal["hottest", "least_used", "best_quality"]
+ScalingRule = Literal["utilisation", "queue", "demand", "rate_budget", "forecast"]
+SCALING_RULES: Final[tuple[ScalingRule, ...]] = get_args(ScalingRule)
+ScalingRules = Annotated[
+    tuple[ScalingRule, ...], Meta(extra={"bounds": f"several of {', '.join(map(repr, SCALING_RULES))}"})
+]
 
 _AGREEMENT: Final[tuple[tuple[str, Callable[[Any, Any], bool], str, str], ...]] = (
     ("min_connections", operator.le, "at most", "max_connections"),
@@ -90,7 +96,7 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
         call_timeout: the overall deadline of one call to X, everything included. httpx's own timeouts
             do not bound a response that drips, so this one is enforced over the whole call.
-        connection_timeout: how long opening a connection may take, hooks included.
+        connection_timeout: how long each hook may take, and replacing a client between two leases.
         max_idle_time: how long a connection may go unused before it is closed; None for ever.
         max_lifetime: how old a connection may grow before it is replaced; None for ever.
         lifetime_jitter: share of its lifetime, below 1, by which each connection's life is shortened at
@@ -105,13 +111,36 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         debug: remember the stack of each borrower, to show where a leaked lease came from.
 
         enable_health_checks: check connections from time to time.
-        health_check_interval: seconds between two checks of a connection.
+        health_check_interval: seconds between two checks of a connection, on average: each pause is
+            drawn from half to one and a half of it, so that not all are checked at once.
         health_check_timeout: how long one check may take.
         health_check_failures: checks that may fail in a row before the connection is replaced, at least 1.
+        health_checks_at_once: checks that may run at a time, at least 1; the others wait for their turn.
+        replace_below: health below which a connection is replaced, if others do clearly better at the
+            same time; 0 replaces none.
+
+        refresh_interval: seconds between two looks at the source for new accounts, fresh cookies and changed
+            states; None for none but `refresh`.
+        ill_check_interval: seconds, on average, after which an account that is stale, locked or suspended is
+            checked; doubled with each answer that it still is, up to a day. None leaves it to a person.
+
+        enable_circuits: hold back what would fail anyway while X is down, an endpoint is broken or out of
+            date for everyone, or an account fails where others do not; one call at a time tries again.
+
+        enable_brake: let fewer calls be in flight, in all and through each proxy, while they take longer than
+            usual or fail; otherwise only `max_concurrent_calls` limits them.
+        max_concurrent_calls: calls that may be in flight at once, at least 1.
+        max_attempts: attempts at a call that fails for a reason that passes, at least 1, which tries nothing
+            again.
 
         selection: which of several idle connections serves: the one used last ("hottest"), the one used
             least ("least_used"), or the one that does best ("best_quality").
         enable_priority_queuing: serve by priority; otherwise in order of arrival.
+        spread_evenly: take accounts first that have spent less of their rate windows and caps, by quarters;
+            `selection` chooses among those that have spent alike.
+        low_priority_reserve: share of each rate window and cap, below 1, that LOW requests leave to more
+            urgent ones. It melts as a window passes, so nothing is lost at its end. Without priority
+            queuing there is none.
         enable_connection_reuse: lend a returned connection again; otherwise replace it.
 
         emergency_pause: seconds that an emergency stop lasts when it does not say.
@@ -123,7 +152,18 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         scale_down_threshold: share of connections in use below which it shrinks; less than the former.
         scale_up_increment: connections added by one step, at least 1.
         scale_down_increment: connections given up by one step, at least 1.
-        scaling_cooldown: seconds between two steps.
+        scaling_cooldown: seconds after a change in which the pool takes no step and does not shrink; growth
+            that measured or expected load asks for does not wait.
+        scaling_rules: the scaling engine's rules that count.
+        scaling_target_wait: seconds that a caller may wait for a connection.
+        scaling_late_share: share of the callers that may wait longer.
+        scaling_stabilisation: seconds that the pool waits before it shrinks: to the highest size that was
+            needed in them.
+        scaling_tolerance: share of the size, below 1, by which it must exceed what is needed before the pool
+            shrinks.
+        scaling_error_brake: share of the calls that fail, or that X refuses with a 429, above which the pool
+            does not grow.
+        scaling_dry_run: decide and tell, but change nothing.
         enable_resource_optimization: let the optimizer free what connections waste.
         resource_check_interval: seconds between two looks at what connections cost.
         enable_metrics: collect metrics.
@@ -160,9 +200,22 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     health_check_interval: Duration = 60.0
     health_check_timeout: Duration = 10.0
     health_check_failures: Several = 3
+    health_checks_at_once: Several = 5
+    replace_below: PartialShare = 0.2
+
+    refresh_interval: Duration | None = 30.0
+    ill_check_interval: Duration | None = 300.0
+
+    enable_circuits: bool = True
+
+    enable_brake: bool = True
+    max_concurrent_calls: Several = 1000
+    max_attempts: Several = 3
 
     selection: Selection = "hottest"
     enable_priority_queuing: bool = True
+    spread_evenly: bool = True
+    low_priority_reserve: PartialShare = 0.1
     enable_connection_reuse: bool = True
 
     emergency_pause: Duration = 300.0
@@ -175,6 +228,13 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     scale_up_increment: Several = 5
     scale_down_increment: Several = 2
     scaling_cooldown: Pause = 60.0
+    scaling_rules: ScalingRules = SCALING_RULES
+    scaling_target_wait: Duration = 0.1
+    scaling_late_share: LateShare = 0.01
+    scaling_stabilisation: Pause = 300.0
+    scaling_tolerance: PartialShare = 0.1
+    scaling_error_brake: Share = 0.1
+    scaling_dry_run: bool = False
     enable_resource_optimization: bool = True
     resource_check_interval: Duration = 300.0
     enable_metrics: bool = True

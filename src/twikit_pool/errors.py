@@ -107,6 +107,10 @@ class EmergencyStopped(PoolError):
     """The pool is in an emergency stop: only CRITICAL and EMERGENCY requests are served until it ends."""
 
 
+class LibraryOutOfDate(PoolError):
+    """X does not know an operation as the client library sends it: refused until a try succeeds."""
+
+
 class ReservationConflict(PoolError):
     """The account's connections are all reserved already, or the reservation is over."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -237,10 +237,20 @@ class EndpointCooling(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStateChanged(ConnectionEvent):
-    """The account is in another state, with the evidence (code, endpoint), never a secret."""
+    """The account is in another state than `before`, with the evidence, never a secret.
+
+    `evidence` is what X answered, in brief; `status`, `code` and `endpoint` are its parts where this program
+    has seen the answer. A quarantine ends at `until`.
+    """
 
     state: str
     reason: str
+    before: str
+    evidence: str = ""
+    status: int | None = None
+    code: int | None = None
+    endpoint: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +262,55 @@ class AccountQuarantined(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitEvent(Event):
+    """Something about a circuit: `kind` is x, endpoint, account or library; `name` says of what."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitOpened(CircuitEvent):
+    """Nothing that needs it is sent for `seconds`, and why; told again when a try has failed."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitHalfOpened(CircuitEvent):
+    """One call may try it now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitClosed(CircuitEvent):
+    """All is well again, after so many seconds."""
+
+    seconds_open: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyTurnedStale(Event):
+    """X refused the cookies of all these accounts within `seconds`, and served nobody: its own fault?"""
+
+    account_ids: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeChanged(Event):
+    """The calls that may be in flight at once are half or twice what they were when this was told last.
+
+    `name` is `all`, `direct` or a proxy's host and port; `reason` is what lowered the limit.
+    """
+
+    name: str
+    limit: int
+    before: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcquireTimedOut(Event):
     """A request waited for `waited` seconds in vain."""
 
@@ -259,6 +318,13 @@ class AcquireTimedOut(Event):
     action: str | None
     priority: int
     waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsCollected(Event):
+    """The pool's numbers were collected; `metrics` holds them by name, as plain values."""
+
+    metrics: Mapping[str, Any]
 
 
 Unmade: TypeAlias = "tuple[Callable[..., Event], Any, Any, Any, Any]"

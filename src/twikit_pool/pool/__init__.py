@@ -1,5 +1,8 @@
 """The heart: who gets which connection, and when."""
 
+from twikit_pool.pool.brake import BrakeInfo, LimitInfo
+from twikit_pool.pool.budget import FleetBudget
+from twikit_pool.pool.circuit import CircuitInfo, CircuitState
 from twikit_pool.pool.connection import ConnectionInfo, ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.control import Mode
 from twikit_pool.pool.execution import Execution
@@ -24,6 +27,7 @@ from twikit_pool.pool.status import PoolStatus
 
 __all__ = [
     "AnalyticsSink",
+    "BrakeInfo",
     "Broadcaster",
     "CampaignEmergencyStop",
     "CampaignEnded",
@@ -31,13 +35,17 @@ __all__ = [
     "CampaignPriorityChanged",
     "CampaignSource",
     "CampaignStarted",
+    "CircuitInfo",
+    "CircuitState",
     "ConnectionInfo",
     "ConnectionPriority",
     "ConnectionRequest",
     "ConnectionState",
     "Execution",
     "Explanation",
+    "FleetBudget",
     "Lease",
+    "LimitInfo",
     "Mode",
     "PoolHooks",
     "PoolStatus",

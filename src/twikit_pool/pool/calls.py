@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from twikit_pool.clock import Clock
-from twikit_pool.errors import LeaseLost, PoolClosed
+from twikit_pool.errors import PoolClosed
 from twikit_pool.events import CallFinished, EndpointCooling, EventBus
-from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Verdict
-from twikit_pool.sessions.windows import ROUNDING
+from twikit_pool.pool.brake import Brake, taken_back
+from twikit_pool.pool.connection import ConnectionState
+from twikit_pool.sessions.ledger import ROUNDING
+from twikit_pool.sessions.outcomes import WELL, CallFailed, Outcome, Taken, Verdict
+from twikit_pool.sessions.session import CHECKED
 
 if TYPE_CHECKING:
+    from twikit_pool.pool.circuits import Circuits
     from twikit_pool.pool.connection import PooledTwikitConnection
     from twikit_pool.pool.matching import Matching
     from twikit_pool.sessions.manager import TwikitSessionManager
 
 T = TypeVar("T")
 
+LONG_ENOUGH: Final = 10.0
+"""Seconds without an answer that speak against X, whatever deadline its caller has set. A call that is cut
+short sooner, and sooner than `call_timeout`, tells nothing."""
+
 
 class Calls:
-    """Makes calls for leases and for health checks' verdicts."""
+    """Makes calls for leases and health checks, and carries out what they come to.
+
+    Args:
+        circuits: hold calls back that would fail anyway.
+
+    Attributes:
+        brake: gives the calls of leases their turns.
+    """
 
     def __init__(
         self,
         matching: Matching,
         sessions: TwikitSessionManager,
+        circuits: Circuits,
         *,
         clock: Clock,
         events: EventBus,
@@ -34,9 +51,11 @@ class Calls:
     ) -> None:
         self._matching = matching
         self._sessions = sessions
+        self._circuits = circuits
         self._clock = clock
         self._events = events
         self._publish = publish
+        self.brake = Brake(matching, publish)
 
     async def attempt(
         self,
@@ -47,26 +66,81 @@ class Calls:
         timeout: float | None,
     ) -> T:
         """Make one call on a leased connection, and carry out what its outcome means for the account."""
-        began = self._clock.monotonic()
+        seconds = timeout if timeout is not None else self._matching.config.call_timeout
+        turn = self.brake.begin(connection, name, endpoint, seconds)
+        if turn is None:
+            turn = await self.brake.wait(connection, name, endpoint, seconds)
         try:
-            result = await call(timeout if timeout is not None else self._matching.config.call_timeout)
+            result = await self._heeding_circuits(connection, name, endpoint, call, turn.seconds)
+            turn.end(WELL)
         except CallFailed as failure:
             verdict = failure.verdict
-            self._finished(connection, name, began, verdict)
-            await self.settle(connection.account_id, verdict, endpoint)
+            turn.end(None if self._cut_short(connection, failure, turn.seconds) else verdict)
+            if not verdict.held_back:
+                self._finished(connection, name, turn.began, verdict)
+                await self.settle(connection.account_id, verdict, endpoint)
             raise
         except PoolClosed:  # the session, under the call; it says nothing about X
-            raise LeaseLost(f"{connection.id} was taken back by the pool; acquire again") from None
-        self._finished(connection, name, began, WELL)
+            raise taken_back(connection) from None
+        finally:
+            turn.end(None)
+        self._finished(connection, name, turn.began, WELL)
         if endpoint is not None:
             self._sessions.went_well(endpoint)
         return result
 
+    async def check(self, connection: PooledTwikitConnection, timeout: float) -> None:
+        """Ask X whether it accepts the account, and carry out what its answer means for it.
+
+        Raises:
+            CallFailed: it does not, or cannot be asked; or a circuit is open (`held_back`).
+            PoolError: the session was closed, or the pool's gate stops the call.
+        """
+        session = connection.session
+        assert session is not None  # noqa: S101 - for the type checker: what is free has been opened
+        try:
+            await self._heeding_circuits(
+                connection, "check", CHECKED, lambda deadline: session.check(timeout=deadline), timeout
+            )
+        except CallFailed as failure:
+            await self.settle(connection.account_id, failure.verdict)
+            raise
+
+    async def _heeding_circuits(
+        self,
+        connection: PooledTwikitConnection,
+        name: str,
+        endpoint: str | None,
+        call: Callable[[float], Awaitable[T]],
+        seconds: float,
+    ) -> T:
+        """Make a call unless a circuit holds it back, and tell circuits and health what came of it."""
+        circuits, began = self._circuits, self._clock.monotonic()
+        trial = circuits.admit(connection, name, endpoint)
+        try:
+            result = await call(seconds)
+            connection.health.called(name, Outcome.OK, began, self._clock.monotonic())
+            circuits.heard(connection, endpoint, WELL, began, trial)
+        except CallFailed as failure:
+            if not self._cut_short(connection, failure, seconds):
+                connection.health.called(name, failure.verdict.outcome, began, self._clock.monotonic())
+                circuits.heard(connection, endpoint, failure.verdict, began, trial)
+            failure.verdict = replace(failure.verdict, on_trial=trial is not None)
+            raise
+        finally:
+            if trial is not None:
+                circuits.ended(trial)
+        return result
+
+    def _cut_short(self, connection: PooledTwikitConnection, failure: CallFailed, seconds: float) -> bool:
+        """Whether it was not X that failed a call, but its caller or the pool that would not wait."""
+        early = seconds < min(LONG_ENOUGH, self._matching.config.call_timeout)
+        taken_back = connection.state is ConnectionState.CLOSED
+        return isinstance(failure.__cause__, TimeoutError) and (early or taken_back)
+
     def _finished(
         self, connection: PooledTwikitConnection, name: str, began: float, verdict: Verdict
     ) -> None:
-        latency = self._clock.monotonic() - began
-        connection.called(latency, well=verdict.outcome is Outcome.OK)
         if self._events.heard:
             self._publish(
                 CallFinished,
@@ -74,7 +148,7 @@ class Calls:
                 connection_id=connection.id,
                 action=name,
                 outcome=verdict.outcome.value,
-                latency=latency,
+                latency=self._clock.monotonic() - began,
                 status=verdict.status,
                 code=verdict.code,
             )
@@ -82,6 +156,8 @@ class Calls:
     async def settle(self, account_id: str, verdict: Verdict, endpoint: str | None = None) -> None:
         """Carry out what a verdict means for an account; `endpoint` is the one that the call was for."""
         standing = await self._sessions.settle(account_id, verdict)
+        if verdict.outcome is Outcome.LIBRARY_STALE and verdict.taken is not Taken.YES:
+            self._tell_out_of_date(account_id, verdict, endpoint)
         if standing is not None or verdict.outcome is not Outcome.RATE_LIMITED or verdict.endpoint is None:
             return
         windows, member = self._sessions.windows(account_id), self._matching.members.get(account_id)
@@ -100,3 +176,10 @@ class Calls:
                 seconds=seconds,
                 reason=verdict.reason,
             )
+
+    def _tell_out_of_date(self, account_id: str, verdict: Verdict, endpoint: str | None) -> None:
+        """X refused to know what was asked. That twikit cannot read one answer proves nothing of the next."""
+        member = self._matching.members.get(account_id)
+        if member is not None and endpoint is not None and verdict.endpoint == endpoint:
+            accounts = self._sessions.out_of_date().get(endpoint, 0)
+            self._circuits.out_of_date(member, endpoint, verdict, accounts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from twikit_pool.clock import wall_time
+from twikit_pool.pool.health import Health, Pace
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from twikit_pool.pool.reservations import Reservation
     from twikit_pool.pool.waiting import Line
     from twikit_pool.sessions.session import TwikitSession
-
-REMEMBERED: Final = 64
-"""Latencies of the latest calls that a connection remembers."""
-
-WEIGHT: Final = 0.1
-"""Weight of the latest call in a connection's success rate, an exponentially weighted mean."""
 
 
 class ConnectionState(StrEnum):
@@ -74,7 +68,10 @@ class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     idle_time: float
     usage_count: int
     total_usage_time: float
+    health: float
+    """How well it serves, 0 to 1; see `twikit_pool.pool.health`."""
     average_response_time: float | None
+    p50_response_time: float | None
     p95_response_time: float | None
     success_rate: float
     error_count: int
@@ -90,6 +87,21 @@ class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     network: int | None = None
 
 
+class PastUse:
+    """What connections that are closed were used for."""
+
+    __slots__ = ("leases", "seconds")
+
+    def __init__(self) -> None:
+        self.leases = 0
+        self.seconds = 0.0
+
+    def add(self, connection: PooledTwikitConnection) -> None:
+        """One was closed."""
+        self.leases += connection.usage_count
+        self.seconds += connection.usage_time
+
+
 class PooledTwikitConnection:
     """One connection of an account.
 
@@ -99,23 +111,23 @@ class PooledTwikitConnection:
         epoch: goes up with every lease and its end: a lease of an earlier epoch does nothing any more.
         request: what it is leased for, or was last.
         borrower: the task that has leased it, or had it last.
+        health: how well it serves.
         spent: why it is closed when its lease ends, if it is to be.
     """
 
     __slots__ = (
         "_clock",
         "borrower",
+        "check_pause",
         "checked_at",
         "created",
         "ends",
         "epoch",
-        "errors",
-        "failed_checks",
         "generation",
+        "health",
         "id",
         "idle_since",
         "last_used",
-        "latencies",
         "leased_at",
         "member",
         "opened_for",
@@ -125,13 +137,12 @@ class PooledTwikitConnection:
         "spent",
         "stack",
         "state",
-        "success_rate",
         "upkeep",
         "usage_time",
         "warned",
     )
 
-    def __init__(self, member: Member, clock: Clock) -> None:
+    def __init__(self, member: Member, clock: Clock, pace: Pace) -> None:
         member.opened += 1
         now = clock.monotonic()
         self._clock = clock
@@ -157,11 +168,9 @@ class PooledTwikitConnection:
         self.warned = -1
         """The epoch whose borrower was told of having kept it too long."""
         self.usage_time = 0.0
-        self.errors = 0
-        self.failed_checks = 0
-        """Health checks that failed in a row."""
-        self.success_rate = 1.0
-        self.latencies: deque[float] | None = None
+        self.check_pause = float("inf")
+        """Seconds without use or check after which it is to be checked."""
+        self.health: Final = Health(pace)
 
     @property
     def account_id(self) -> str:
@@ -187,36 +196,18 @@ class PooledTwikitConnection:
     def healthy(self) -> bool:
         """Whether nothing speaks against using it."""
         return (
-            self.state is not ConnectionState.CLOSED
+            self.state is not CLOSED
             and self.spent is None
-            and not self.failed_checks
+            and not self.health.failed_checks
             and self.member.usable
         )
-
-    @property
-    def quality(self) -> float:
-        """How well it serves, for comparison only: its success rate by its average latency."""
-        average = self.average_latency
-        return self.success_rate / (1.0 + (average or 0.0))
-
-    @property
-    def average_latency(self) -> float | None:
-        """Seconds that its latest calls took on average; None before the first."""
-        return sum(self.latencies) / len(self.latencies) if self.latencies else None
-
-    def called(self, latency: float, *, well: bool) -> None:
-        """A call on it has ended, after so many seconds."""
-        if self.latencies is None:
-            self.latencies = deque(maxlen=REMEMBERED)
-        self.latencies.append(latency)
-        self.errors += not well
-        self.success_rate += WEIGHT * (well - self.success_rate)
 
     @property
     def info(self) -> ConnectionInfo:
         """What it tells of itself."""
         now, at = self._clock.monotonic(), partial(wall_time, self._clock)
-        reservation, request, latencies = self.reservation, self.request, sorted(self.latencies or ())
+        reservation, request = self.reservation, self.request
+        half, most = self.health.percentiles(50, 95)
         holds = request if self.leased else reservation
         return ConnectionInfo(
             connection_id=self.id,
@@ -230,10 +221,12 @@ class PooledTwikitConnection:
             idle_time=now - self.idle_since if self.state in SHELVED else 0.0,
             usage_count=self.usage_count,
             total_usage_time=self.usage_time + (now - self.leased_at if self.leased else 0.0),
-            average_response_time=self.average_latency,
-            p95_response_time=latencies[(len(latencies) - 1) * 95 // 100] if latencies else None,
-            success_rate=self.success_rate,
-            error_count=self.errors,
+            health=self.health.score,
+            average_response_time=self.health.average,
+            p50_response_time=half,
+            p95_response_time=most,
+            success_rate=self.health.success_rate,
+            error_count=self.health.errors,
             priority=None if holds is None else int(holds.priority),
             reserved_for=None if reservation is None else reservation.reserved_for,
             reservation_expires_at=None if reservation is None else at(reservation.expires),

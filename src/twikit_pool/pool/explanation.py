@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from twikit_pool.clock import in_words
 from twikit_pool.pool.connection import ConnectionState
-from twikit_pool.pool.needs import CAPABILITIES, endpoint_bit
+from twikit_pool.pool.needs import CAPABILITIES, USABLE, endpoint_bit, low_bit
 
 if TYPE_CHECKING:
     from twikit_pool.pool.member import Member
@@ -51,7 +52,7 @@ class Explanation:
         shown = ", ".join(f"{number} {what}" for what, number in list(self.doing.items())[:SHOWN])
         if len(self.doing) > SHOWN:
             shown += f" and {sum(list(self.doing.values())[SHOWN:])} others"
-        soonest = "" if self.opens_in is None else f"; the next window opens in {self.opens_in:.0f} s"
+        soonest = "" if self.opens_in is None else f"; the next window opens in {in_words(self.opens_in)}"
         behind = ""
         if self.ahead:
             more = " or more" if self.ahead >= COUNTED else ""
@@ -90,7 +91,7 @@ def doing(member: Member) -> str:
             return str(state)
     if states:
         return str(ConnectionState.LEASED if ConnectionState.LEASED in states else min(states))
-    return "not open" if member.rests is None else "resting after a failed opening"
+    return "not open" if member.rests is None else "resting after a failed opening or try"
 
 
 def explain(
@@ -106,13 +107,18 @@ def explain(
         member = members.get(request.account_id)
         census = Census([] if member is None else [member], census.taken)
     bit = 0 if request.endpoint is None else endpoint_bit(request.endpoint)
+    to_low = low_bit(bit) & request.need
     tally: Counter[str] = Counter()
     for (what, lacks), number in census.tally.items():
         if request.need & lacks & CAPABILITIES:
             continue
-        barred = request.need & lacks & 1
-        tally[what if barred or not lacks & bit else f"out of {request.endpoint} calls"] += number
-    opens = census.opens.get(bit)
+        if not request.need & lacks & USABLE:
+            if lacks & bit:
+                what = f"out of {request.endpoint} calls"
+            elif lacks & to_low:
+                what = f"keeping their last {request.endpoint} calls for more urgent requests"
+        tally[what] += number
+    opens = census.opens.get(to_low or bit)
     ahead = None if line is None or place is None else line.ahead(place, COUNTED)
     return Explanation(
         accounts=tally.total(),

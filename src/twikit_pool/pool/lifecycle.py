@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import httpx
 
@@ -21,6 +21,7 @@ from twikit_pool.clock import Clock
 from twikit_pool.errors import TwikitPoolError
 from twikit_pool.events import AccountQuarantined, ConnectionClosed, ConnectionCreated, ConnectionOpenFailed
 from twikit_pool.pool.connection import IDLE, SHELVED, ConnectionState, PooledTwikitConnection
+from twikit_pool.pool.health import Pace
 from twikit_pool.pool.hooks import HookFailed, PoolHooks, run_hook
 from twikit_pool.pool.matching import NOBODY, Matching
 from twikit_pool.pool.member import Bar
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from twikit_pool.pool.waiting import Line, Place, Waiter
     from twikit_pool.sessions.manager import TwikitSessionManager
     from twikit_pool.sessions.session import TwikitSession
+
+MOST_DOUBLINGS: Final = 64
+"""Times that the pause after failed openings doubles: beyond any setting, and far from a float's end."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class Lifecycle:
         clock: Clock,
         rng: random.Random,
         publish: Callable[..., None],
-        own: Callable[[Coroutine[Any, Any, None]], None],
+        own: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.target: int | None = None
         """How many are to be kept, when somebody has said so (`resize`)."""
@@ -77,6 +81,8 @@ class Lifecycle:
         """Called with every connection that has been opened, before anyone can have it."""
         self.may_send: Callable[[PooledTwikitConnection], None]
         """Called before every request that leaves a connection; what it raises stops the request."""
+        self.lease_lost: Callable[[PooledTwikitConnection], None]
+        """Called when a connection is closed under its borrower."""
         self._matching = matching
         self._sessions = sessions
         self._hooks = hooks
@@ -84,6 +90,7 @@ class Lifecycle:
         self._rng = rng
         self._publish = publish
         self._own = own
+        self._pace = Pace()
         self._making_room = False
         self._hungry = Heads()
         """Lines whose waiters another account could serve, were there room for its connection."""
@@ -219,7 +226,7 @@ class Lifecycle:
     # ------------------------------------------------------------ opening
 
     def _open(self, member: Member, line: Line | None) -> None:
-        connection = PooledTwikitConnection(member, self._clock)
+        connection = PooledTwikitConnection(member, self._clock, self._pace)
         self._matching.connections[connection.id] = connection
         member.connections.append(connection)
         if line is not None:
@@ -273,7 +280,7 @@ class Lifecycle:
     def _failed(self, connection: PooledTwikitConnection, failure: Exception) -> None:
         """Leave the account alone for a while, each time longer; another may do."""
         member, config = connection.member, self._matching.config
-        most = min(config.open_backoff_max, config.open_backoff * 2.0**member.failures)
+        most = min(config.open_backoff_max, config.open_backoff * 2.0 ** min(member.failures, MOST_DOUBLINGS))
         seconds = most * self._rng.uniform(0.5, 1.0)
         member.failures += 1
         reason = _in_words(failure)
@@ -288,10 +295,15 @@ class Lifecycle:
         if isinstance(failure, HookFailed):
             self.quarantine(member, reason, seconds)
         if self._matching.members.get(member.id) is member:
-            member.rests = self._matching.deadlines.add(
-                self._clock.monotonic() + seconds, partial(self._rested, member)
-            )
+            self._let_rest(member, seconds)
         self.close(connection, f"it could not be opened: {reason}")
+
+    def _let_rest(self, member: Member, seconds: float) -> None:
+        """Open nothing for an account for so long."""
+        if member.rests is not None:
+            member.rests.cancel()
+        rested = partial(self._rested, member)
+        member.rests = self._matching.deadlines.add(self._clock.monotonic() + seconds, rested)
 
     def _rested(self, member: Member) -> None:
         member.rests = None
@@ -315,6 +327,14 @@ class Lifecycle:
         else:
             connection.spent = connection.spent or reason
 
+    def leave_to_others(self, connection: PooledTwikitConnection, reason: str, seconds: float) -> None:
+        """The same; and none is opened for its account for so long, so that another has the place."""
+        member = connection.member
+        if member.rests is None:
+            self._let_rest(member, seconds)
+            self._matching.reshelve(member)
+        self.retire(connection, reason)
+
     def close(self, connection: PooledTwikitConnection, reason: str) -> None:
         """Close a connection now, whoever uses it, and open others where they are wanted."""
         self._discard(connection, reason)
@@ -330,8 +350,10 @@ class Lifecycle:
             matching.withdraw(connection)
         elif connection.state is ConnectionState.LEASED:
             matching.end_lease(connection)  # its lease does nothing any more
+            self.lease_lost(connection)
         connection.state = ConnectionState.CLOSED
         del matching.connections[connection.id]
+        matching.past.add(connection)
         member.connections.remove(connection)
         if connection.upkeep is not None:
             connection.upkeep.cancel()
@@ -353,13 +375,14 @@ class Lifecycle:
         except HookFailed as error:
             logger.warning("%s: %s", connection.id, error)
         finally:  # also when the shutdown has lost its patience with the hook
-            await self._end_session(connection.id, session)
+            await self.end_session(connection.id, session)
 
-    async def _end_session(self, connection_id: str, session: TwikitSession) -> None:
+    async def end_session(self, whose: str, session: TwikitSession) -> None:
+        """Close a session that nobody uses any more; what its client makes of it is merely logged."""
         try:
             await self._sessions.close_session(session)
         except (OSError, httpx.HTTPError, RuntimeError) as error:
-            logger.warning("the client of %s did not close cleanly: %s", connection_id, error)
+            logger.warning("the client of %s did not close cleanly: %s", whose, error)
 
     # ------------------------------------------------------------ accounts that may not be used
 

@@ -46,6 +46,8 @@ class TwikitConnectionPoolManager:
         self._shared: set[str] = set()
         self._integrations: dict[str, Integrations] = {}
         self.events = events or EventBus()
+        self.on_pool: Callable[[TwikitConnectionPool], None] | None = None
+        """Called with each pool that is made, before it opens."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,7 +92,7 @@ class TwikitConnectionPoolManager:
             config,
             pool_id=name,
             # Asked when the pool takes its accounts, in one step: another may be opening meanwhile.
-            accept=lambda account: account.id not in self._held(but_shared=shared) and accept(account),
+            accept=lambda account: not self._held_beside(name, account.id) and accept(account),
             events=self.events,
             hooks=hooks,
             clock=self._sessions.clock,
@@ -100,6 +102,8 @@ class TwikitConnectionPoolManager:
             self._sharing.join(pool.matching)
             self._shared.add(name)
         self._pools[name] = pool
+        if self.on_pool is not None:
+            self.on_pool(pool)
         try:
             self._integrations[name] = Integrations(pool, integrations)
             await pool.open()
@@ -110,13 +114,17 @@ class TwikitConnectionPoolManager:
         return pool
 
     def _refuse_empty(self, pool: TwikitConnectionPool) -> None:
-        if not pool.account_ids and (taken := self._held()):
+        taken = {account_id for each in self._pools.values() for account_id in each.account_ids}
+        if taken and not pool.account_ids:
             raise PoolError(f"no account is left for pool {pool.pool_id!r}: {len(taken)} are in other pools")
 
-    def _held(self, *, but_shared: bool = False) -> set[str]:
-        """Accounts that pools have, those of shared pools left out if so asked."""
-        pools = (pool for name, pool in self._pools.items() if not (but_shared and name in self._shared))
-        return {account_id for pool in pools for account_id in pool.account_ids}
+    def _held_beside(self, name: str, account_id: str) -> bool:
+        """Whether another pool has the account, and does not share it with this one."""
+        return any(
+            account_id in pool.account_ids
+            for other, pool in self._pools.items()
+            if other != name and not {other, name} <= self._shared
+        )
 
     def pool(self, name: str | None = None) -> TwikitConnectionPool:
         """The pool of this name, or the default one.

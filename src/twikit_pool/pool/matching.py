@@ -12,6 +12,8 @@ account, and who uses an owner's reservations in a line of that owner.
 - No waiter could be served by any free connection. A connection that comes free is handed straight to the
   best waiter it can serve, so a newcomer who finds one free overtakes nobody. Whatever makes a connection
   able to do more (a window opens, a bar is lifted, a reservation ends) offers it again, in the same step.
+  What nobody may have now (`shut`: X is down, an endpoint is broken) serves no one, and no connection is
+  opened for it; when it opens up, whoever needs it is served in the same step, be it a single one on trial.
 - A hand-over is complete the moment the waiter's future has its connection. A waiter that is cancelled
   before is gone at once; one that is cancelled after gives the connection back before it goes.
 
@@ -28,28 +30,31 @@ open and close by themselves; a scan over them cost ten times the hand-over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 
 from twikit_pool.clock import Clock
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.errors import (
-    AccountNotFound,
-    AccountUnavailable,
-    AcquireTimeoutError,
-    NoAccountAvailable,
-    PoolClosed,
-    PoolOverloadedError,
-)
+from twikit_pool.errors import PoolClosed
 from twikit_pool.events import AcquireTimedOut, ConnectionLeased, ConnectionReleased, EventBus
-from twikit_pool.pool.connection import IDLE, LEASED, RENEWING, RESERVED, SHELVED, PooledTwikitConnection
+from twikit_pool.pool.allowances import Allowances
+from twikit_pool.pool.connection import (
+    IDLE,
+    LEASED,
+    RENEWING,
+    RESERVED,
+    SHELVED,
+    PastUse,
+    PooledTwikitConnection,
+)
 from twikit_pool.pool.deadlines import Deadlines
-from twikit_pool.pool.explanation import Census, Explanation, explain
 from twikit_pool.pool.lease_events import LeaseTeller
 from twikit_pool.pool.member import Bar, Kind, Member, may_recover
-from twikit_pool.pool.needs import USABLE, endpoint_bit, lacks_of
+from twikit_pool.pool.needs import USABLE, lacks_of
+from twikit_pool.pool.refusals import Refusals
 from twikit_pool.pool.request import ConnectionRequest
 from twikit_pool.pool.reservations import Owner
 from twikit_pool.pool.shelf import RankedGroup, Shelf
@@ -63,6 +68,8 @@ if TYPE_CHECKING:
 
 NOBODY: Final = PRIORITIES + 1
 """The gate that no priority passes."""
+
+NOTHING_TRIED: Final[Mapping[str, int]] = {}
 
 FEW_LINES: Final = 8
 """Lines of one account, or owners, that may be kept though nobody waits there."""
@@ -90,6 +97,30 @@ class Growth(Protocol):
         ...
 
 
+class Trials(Protocol):
+    """Who knows what may be tried by one at a time; see `Circuits`."""
+
+    def begun(self, connection: PooledTwikitConnection) -> None:
+        """A connection has just been leased."""
+        ...
+
+    def returned(self, connection: PooledTwikitConnection) -> None:
+        """A lease has just ended."""
+        ...
+
+    def refusal(self, need: int) -> Exception | None:
+        """The error for a request that there is no use in waiting with."""
+        ...
+
+    def tried(self, need: int) -> Mapping[str, int] | None:
+        """Tries that have failed, by account, when the next lease with this need is a try; else None."""
+        ...
+
+    def notice(self, need: int) -> str:
+        """What holds back those with this need, in words; "" when nothing does."""
+        ...
+
+
 class Matching:
     """Connections on one side, waiters on the other.
 
@@ -102,8 +133,8 @@ class Matching:
     """
 
     __slots__ = (
+        "_allowances",
         "_arrivals",
-        "_census",
         "_clock",
         "_fewest_too_many",
         "_head_starts",
@@ -127,11 +158,15 @@ class Matching:
         "now",
         "outstanding",
         "owners",
+        "past",
         "pool_id",
         "refusal",
+        "refusals",
         "returns",
         "sharing",
+        "shut",
         "spare",
+        "trials",
         "waiting",
     )  # in this many attributes, Python would look each up by its name
 
@@ -147,6 +182,7 @@ class Matching:
         self.config = config
         self.members: dict[str, Member] = {}
         self.connections: dict[str, PooledTwikitConnection] = {}
+        self.past = PastUse()
         self.waiting = Waiting(self._time_out)
         self.owners: dict[str, Owner] = {}
         self.growth: Growth
@@ -156,10 +192,15 @@ class Matching:
         """Requests of a lower priority are not served."""
         self.refusal: Callable[[int], Exception | None] = self._not_open
         """Makes the error for those whom the gate stops, by priority; None for those who may wait."""
+        self.refusals = Refusals(self)
         self.notice = ""
         """What those are told besides who wait: that the pool is suspended, say."""
         self.outstanding: Outstanding | None = None
         """The leases that a drain waits for."""
+        self.shut = 0
+        """The bits that nobody may have now."""
+        self.trials: Trials | None = None
+        """Who is told of leases while something is broken."""
         self.sharing: Sharing | None = None
         """The other pools that may have the same accounts."""
         self.idle: Shelf[PooledTwikitConnection] = Shelf(self._group)
@@ -180,7 +221,7 @@ class Matching:
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where it runs; None until it is open."""
         self._heed(config)
-        self._census: Census | None = None
+        self._allowances = Allowances(self)
 
     def start(self) -> None:
         """Begin; from here on there is a running event loop."""
@@ -218,10 +259,12 @@ class Matching:
             for connection in free:
                 self.withdraw(connection)
             for connection in free:  # now that no group is left which orders as before
-                self._shelf_of(connection).put(connection, connection.member.lacks)
+                member = connection.member
+                self._shelf_of(connection).put(connection, member.lacks, member.tier)
         if config.max_connections_per_account != before.max_connections_per_account:
             for member in list(self.members.values()):
                 self.reshelve(member)
+        self._allowances.heed_settings()
 
     def _heed(self, config: ConnectionPoolConfig) -> None:
         """Keep at hand what every lease and every waiter asks for."""
@@ -238,7 +281,7 @@ class Matching:
         if self.config.selection == "least_used":
             return RankedGroup(lambda connection: connection.usage_count)
         if self.config.selection == "best_quality":
-            return RankedGroup(lambda connection: -connection.quality)
+            return RankedGroup(lambda connection: -connection.health.quality)
         return {}
 
     # ------------------------------------------------------------ asking
@@ -253,13 +296,15 @@ class Matching:
             if error is not None:
                 raise error
             return None
-        if request.account_id is not None or request.reserved_for is not None:
+        if self.shut and request.need & self.shut:
+            return None
+        if request.particular:
             connection = self._of_owner_or_account(request)
         else:
             line = self._lines.get(request.need) if self.waiting.total else None
             if line is not None and line.waiting:
                 return None  # by the first rule, nothing that is free can serve it
-            connection = self.idle.take(request.need)
+            connection = self.idle.take(request.need) if self.trials is None else self._idle_for(request.need)
         if connection is not None:
             self._lease(connection, request, None)
         return connection
@@ -270,8 +315,36 @@ class Matching:
         if request.reserved_for is not None and (owner := self.owners.get(request.reserved_for)):
             connection = self._of_account(account_id, need, owner) if account_id else owner.shelf.take(need)
         if connection is None:
-            connection = self._of_account(account_id, need, None) if account_id else self.idle.take(need)
+            connection = self._of_account(account_id, need, None) if account_id else self._idle_for(need)
+            if connection is not None and not account_id and connection.member.id == request.avoid:
+                connection = self._rather_another(connection, need)
         return connection
+
+    def _idle_for(self, need: int) -> PooledTwikitConnection | None:
+        """An idle connection that serves the need, taken from its shelf."""
+        tried = None if self.trials is None else self.trials.tried(need)
+        if tried is None:
+            return self.idle.take(need)
+        connection = self._next_to_try(need, tried)
+        if connection is not None:
+            self.withdraw(connection)
+        return connection
+
+    def _next_to_try(self, need: int, tried: Mapping[str, int]) -> PooledTwikitConnection | None:
+        """An idle connection that serves the need: of those whose account has failed least, the longest idle.
+
+        Were it the one that is taken otherwise, an account that fails by itself would have try after try.
+        """
+        able = (each for each in self.idle.oldest() if not need & each.member.lacks)
+        return min(able, key=lambda each: (tried.get(each.member.id, 0), each.idle_since), default=None)
+
+    def _rather_another(self, connection: PooledTwikitConnection, need: int) -> PooledTwikitConnection:
+        """Another free connection that serves the need, in place of this one; this one if there is none."""
+        other = self.idle.take(need) if connection.state is IDLE else None
+        if other is None:
+            return connection
+        self.idle.put(connection, connection.member.lacks, connection.member.tier)
+        return other
 
     def _of_account(self, account_id: str, need: int, owner: Owner | None) -> PooledTwikitConnection | None:
         """A free connection of this account and of this owner, taken from its shelf."""
@@ -281,7 +354,7 @@ class Matching:
         wanted = IDLE if owner is None else RESERVED
         for connection in member.connections:
             if connection.state is wanted and (owner is None or _owner_of(connection) is owner):
-                self._shelf_of(connection).remove(connection, member.lacks)
+                self._shelf_of(connection).remove(connection, member.lacks, member.tier)
                 return connection
         return None
 
@@ -298,13 +371,17 @@ class Matching:
             AcquireTimeoutError: the timeout is over at once.
         """
         line = self._line_for(request)
-        if line is None or (not line.waiting and not line.hopeful):  # who waits has hope already
-            raise self._why_hopeless(request)
+        if line is None or (not line.waiting and not self._hopeful(line, request)):
+            raise self.refusals.hopeless(request)  # who waits has hope already
+        if request.need & self.shut and self.trials is not None:
+            error = self.trials.refusal(request.need)
+            if error is not None:
+                raise error
         timeout = request.timeout
         if timeout is None:
             timeout = self.config.acquire_timeout
         elif timeout <= 0:
-            raise self._late(request, 0.0, line, (inf, 0))
+            raise self.refusals.late(request, 0.0, line, (inf, 0))
         if self.waiting.total >= self._fewest_too_many:
             self._make_room(request)
         waiter = Waiter(loop=self.loop)
@@ -318,13 +395,31 @@ class Matching:
             waiter.slot = self.deadlines.put(came + timeout, waiter)
         self.waiting.joined(waiter)
         line.join(waiter)
-        if self.spare.groups:
+        if self.spare:
             self.growth.wanted(waiter)
         return waiter
 
     def head_start(self, priority: int) -> float:
         """Seconds that a request of this priority yields to more urgent ones."""
         return self._head_starts[priority]
+
+    def place_of(self, request: ConnectionRequest) -> tuple[Line | None, tuple[float, int]]:
+        """The line in which a request would wait, if there is one, and the place that it would have now."""
+        owner = self.owners.get(request.reserved_for) if request.reserved_for is not None else None
+        priority = max(request.priority, owner.priority) if owner is not None else request.priority
+        line = (self._lines if owner is None else owner.lines).get(request.need)
+        if request.account_id is not None:
+            member = self.members.get(request.account_id)
+            line = None if member is None else member.lines.get((request.need, owner))
+        return line, (self.now() + self.head_start(priority), self._arrivals + 1)
+
+    def _hopeful(self, line: Line, request: ConnectionRequest) -> bool:
+        """Whether an account may ever serve this request, the first one in its line."""
+        member = self.members.get(request.account_id or "")
+        forbidden = (
+            member is not None and request.endpoint is not None and member.windows.forbids(request.endpoint)
+        )
+        return line.hopeful and not forbidden
 
     def _line_for(self, request: ConnectionRequest) -> Line | None:
         """Where to wait; None for an account that is not there."""
@@ -377,19 +472,13 @@ class Matching:
         most, total = self.config.max_waiting, self.waiting.total
         limit = self.config.max_waiting_by_priority[request.priority - 1]
         if limit is not None and (here := self.waiting.of_priority(request.priority)) >= limit:
-            raise self._overloaded(f"{here} of this priority", "max_waiting_by_priority")
+            raise self.refusals.overloaded(f"{here} of this priority", "max_waiting_by_priority")
         if total >= most:
             last = self.waiting.last(below=request.priority)
-            error = self._overloaded(f"{total} requests", "max_waiting")
+            error = self.refusals.overloaded(f"{total} requests", "max_waiting")
             if last is None:
                 raise error
             last.refuse(error)
-
-    def _overloaded(self, many: str, setting: str) -> PoolOverloadedError:
-        return PoolOverloadedError(
-            f"{many} wait for pool {self.pool_id!r} already ({setting}); "
-            "ask again later, or raise the priority or the limit"
-        )
 
     # ------------------------------------------------------------ giving
 
@@ -398,47 +487,50 @@ class Matching:
         if self.waiting.total and self.gate < NOBODY:
             member = connection.member
             if connection.reservation is None and not member.lines:
-                best = member.kind.heads.best(member.lacks)
+                best = member.kind.heads.best(member.lacks | self.shut)
             else:
                 best = self._best_for(connection)
             if best is not None:
                 if self.hunger and connection.reservation is None and self.growth.gives_way(connection, best):
                     return
-                waiter = best[2]
-                waiter.line.take()
-                self.waiting.left(waiter)
-                self._lease(connection, waiter.request, waiter.came)
-                waiter.epoch = connection.epoch
-                waiter.set_result(connection)
+                self._hand_over(connection, best[2])
                 return
-        reservation, lacks = connection.reservation, connection.member.lacks
+        reservation, member = connection.reservation, connection.member
         if reservation is None:
             connection.state = IDLE
-            self.idle.put(connection, lacks)
+            self.idle.put(connection, member.lacks, member.tier)
             if self.hunger:
                 self.growth.came_free()
         else:
             connection.state = RESERVED
-            reservation.owner.shelf.put(connection, lacks)
+            reservation.owner.shelf.put(connection, member.lacks, member.tier)
+
+    def _hand_over(self, connection: PooledTwikitConnection, waiter: Waiter) -> None:
+        """Give a connection that lies nowhere to the best of a line."""
+        waiter.line.take()
+        self.waiting.left(waiter)
+        self._lease(connection, waiter.request, waiter.came)
+        waiter.epoch = connection.epoch
+        waiter.set_result(connection)
 
     def _best_for(self, connection: PooledTwikitConnection) -> Place | None:
         member, reservation = connection.member, connection.reservation
+        lacks = member.lacks | self.shut
         if reservation is None:
-            return _better(member.kind.heads.best(member.lacks), member.heads.best(member.lacks))
+            return _better(member.kind.heads.best(lacks), member.heads.best(lacks))
         owner = reservation.owner
-        return _better(owner.heads.best(member.lacks), member.heads.best(member.lacks, owner))
+        return _better(owner.heads.best(lacks), member.heads.best(lacks, owner))
 
     def best_to_open_for(self, member: Member) -> Waiter | None:
         """The best waiter whom another connection of this account would help, and nobody helps yet."""
-        best = _better(
-            member.kind.heads.best(member.lacks, to_open=True), member.heads.best(member.lacks, to_open=True)
-        )
+        lacks = member.lacks | self.shut
+        best = _better(member.kind.heads.best(lacks, to_open=True), member.heads.best(lacks, to_open=True))
         return None if best is None else best[2]
 
     def lines_served_by(self, member: Member) -> Iterator[Line]:
         """The lines in which somebody waits whom this account could serve now."""
         for line in (*member.kind.heads, *member.heads):
-            if line.waiting and not line.need & member.lacks:
+            if line.waiting and not line.need & (member.lacks | self.shut):
                 yield line
 
     def _lease(
@@ -450,6 +542,10 @@ class Matching:
         connection.leased_at = now = self.now()
         if self.sharing is not None:
             self.sharing.taken(self, connection.member)
+        if self.trials is not None:
+            self.trials.begun(connection)
+        if came is not None:
+            self.waiting.served(request.priority, now - came)
         if self.leases.subscriptions:
             waited = 0.0 if came is None else now - came
             self.leases.send((self._leased_event, connection, request, now, waited))
@@ -467,6 +563,8 @@ class Matching:
             self.outstanding.returned(connection)
         if self.sharing is not None:
             self.sharing.returned(self, connection.member)
+        if self.trials is not None:
+            self.trials.returned(connection)
 
     def _serve_all(self) -> None:
         """Offer every free connection again, and see whom another could help."""
@@ -477,9 +575,80 @@ class Matching:
         for waiter in self.waiting.everyone():
             self.growth.wanted(waiter)
 
+    def open_up(self, bit: int, tried: Mapping[str, int] | None = None) -> None:
+        """A bit may be had again: serve those who need it, the best first, and see whom another could help.
+
+        Those that were free longest serve. While it is only to be tried, those go before for whom an account
+        tries that has failed less: `tried` counts the tries that have failed, by account. Next, reads go
+        before all else, for nobody knows of a write that fails whether X took it.
+        """
+        if not self.shut & bit:
+            return
+        self.shut &= ~bit
+        if not self.waiting.total or self.gate == NOBODY:
+            return
+        lines = self._lines_that_need(bit)
+        failed, trying = tried or NOTHING_TRIED, tried is not None
+        places = [
+            (self._failed(line, failed), trying and not head[2].request.reads, *head[:2], line)
+            for line in lines
+            if (head := line.head())
+        ]
+        heapify(places)
+        unserved: list[Line] = []
+        while places:
+            failures, risky, _, _, line = heappop(places)
+            connection = None if line.need & self.shut else self._free_for(line, failed)
+            head = line.head()
+            if connection is None or head is None:
+                unserved.append(line)
+                continue
+            self.withdraw(connection)
+            if trying:
+                self._hand_over(connection, head[2])
+            else:
+                self.offer(connection)
+            if (head := line.head()) is not None:
+                heappush(places, (failures, risky, *head[:2], line))
+        for line in unserved:
+            while (head := line.head()) is not None and line.opening < line.waiting:
+                before = line.opening
+                self.growth.wanted(head[2])
+                if line.opening == before:
+                    break
+
+    def _free_for(self, line: Line, tried: Mapping[str, int]) -> PooledTwikitConnection | None:
+        """A free connection that could serve those in this line."""
+        owner, member = line.owner, None if line.account_id is None else self.members.get(line.account_id)
+        if member is not None:
+            able = not line.need & member.lacks
+            free = (each for each in member.connections if each.state in SHELVED)
+            return next((each for each in free if able and _owner_of(each) in (None, owner)), None)
+        kept = None if owner is None else owner.shelf.peek(line.need)
+        other = self._next_to_try(line.need, tried)
+        if kept is None or other is None:
+            return kept or other
+        return min(kept, other, key=lambda each: tried.get(each.member.id, 0))
+
+    def _failed(self, line: Line, tried: Mapping[str, int]) -> int:
+        """How many tries have failed of the account that would try for this line."""
+        connection = self._free_for(line, tried) if tried else None
+        return 0 if connection is None else tried.get(connection.member.id, 0)
+
+    def _lines_that_need(self, bit: int) -> list[Line]:
+        of_accounts = (line for member in self.members.values() for line in member.lines.values())
+        return [line for line in (*self._lines_for_any(), *of_accounts) if line.waiting and line.need & bit]
+
+    def refuse_those_who_need(self, bit: int, error: Callable[[], Exception]) -> None:
+        """Tell all who wait for it that there is no use in waiting."""
+        for line in self._lines_that_need(bit):
+            while (head := line.head()) is not None:
+                head[2].refuse(error())
+
     def withdraw(self, connection: PooledTwikitConnection) -> None:
         """Take a free connection from where it lies; the caller says where it goes."""
-        self._shelf_of(connection).remove(connection, connection.member.lacks)
+        member = connection.member
+        self._shelf_of(connection).remove(connection, member.lacks, member.tier)
 
     def _shelf_of(self, connection: PooledTwikitConnection) -> Shelf[PooledTwikitConnection]:
         owner = _owner_of(connection)
@@ -502,7 +671,7 @@ class Matching:
         member = self.members[account.id] = Member(account, windows, kind)
         kind.hopeful += member.hopeful
         self.set_standing(member, account.standing)
-        for endpoint in windows.known():
+        for endpoint in windows.endpoints():
             self.window_changed(member, endpoint)
         if self.sharing is not None:
             self.sharing.added(self, member)
@@ -513,9 +682,10 @@ class Matching:
         del self.members[member.id]
         member.kind.hopeful -= member.hopeful
         if member.spare_under is not None:
-            self.spare.remove(member, member.spare_under)
+            self.spare.remove(member, *member.spare_under)
             member.spare_under = None
-        for deadline in (*member.thaws.values(), *member.lifted.values()):
+        spending = (each.over for each in member.spending.values())
+        for deadline in (*member.thaws.values(), *member.lifted.values(), *spending):
             deadline.cancel()
         self._refuse_hopeless(member)
 
@@ -525,19 +695,8 @@ class Matching:
             yield from owner.lines.values()
 
     def window_changed(self, member: Member, endpoint: str) -> None:
-        """An endpoint was closed to an account or opened again, or may have been."""
-        bit = endpoint_bit(endpoint)
-        thaw = member.thaws.pop(bit, None)
-        if thaw is not None:
-            thaw.cancel()
-        wait = member.windows.wait(endpoint)
-        if wait > 0:
-            if wait < inf:
-                again = partial(self.window_changed, member, endpoint)
-                member.thaws[bit] = self.deadlines.add(self.now() + wait, again)
-            self._change(member, member.lacks | bit)
-        else:
-            self._change(member, member.lacks & ~bit)
+        """More or less may be sent to an endpoint by an account, or may be."""
+        self._change(member, *self._allowances.heed(member, endpoint))
 
     def set_standing(self, member: Member, standing: Standing) -> None:
         """An account is in another state."""
@@ -547,7 +706,7 @@ class Matching:
         if standing.usable(self._clock.now()):
             self.lift(member, Bar.STANDING)
             return
-        self.bar(member, Bar.STANDING, f"{standing.state}: {standing.reason}")
+        self.bar(member, Bar.STANDING, str(standing))
         if standing.until is not None and may_recover(standing):
             rest = max((standing.until - self._clock.now()).total_seconds(), 0.0)
             again = partial(self.set_standing, member, standing)
@@ -573,14 +732,19 @@ class Matching:
         if lifted is not None:
             lifted.cancel()
 
-    def _change(self, member: Member, lacks: int) -> None:
-        """An account lacks something else now: its free connections move, and serve whom they can."""
-        before, member.lacks = member.lacks, lacks
-        if lacks == before or self.members.get(member.id) is not member:
+    def _change(self, member: Member, lacks: int, tier: int | None = None) -> None:
+        """An account lacks something else now, or has spent more or less: its free connections move.
+
+        They serve whom they can.
+        """
+        before = member.lacks, member.tier
+        member.lacks, member.tier = now = lacks, member.tier if tier is None else tier
+        if now == before or self.members.get(member.id) is not member:
             return
         free = [each for each in member.connections if each.state in SHELVED]
         for connection in free:
-            self._shelf_of(connection).remove(connection, before)
+            self._shelf_of(connection).remove(connection, *before)
+            connection.state = RENEWING  # a trial that the first of them begins changes the account again
         for connection in free:
             self.offer(connection)
         self.reshelve(member)
@@ -588,17 +752,19 @@ class Matching:
     def reshelve(self, member: Member) -> None:
         """Put an account by if it has room for a connection, and see whether one would help anybody."""
         if member.spare_under is not None:
-            self.spare.remove(member, member.spare_under)
+            self.spare.remove(member, *member.spare_under)
             member.spare_under = None
         room = len(member.connections) < self.config.max_connections_per_account
         if room and member.rests is None and self.members.get(member.id) is member:
-            member.spare_under = member.lacks
-            self.spare.put(member, member.lacks)
+            member.spare_under = member.lacks, member.tier
+            self.spare.put(member, *member.spare_under)
             if member.usable:
                 self.growth.has_room(member)
 
     def spare_for(self, line: Line) -> Member | None:
         """An account with room for a connection that could serve those in this line now."""
+        if line.need & self.shut:
+            return None  # it would lie idle; the next would be opened, and make room for yet another
         if line.account_id is None:
             return self.spare.peek(line.need)
         member = self.members.get(line.account_id)
@@ -617,13 +783,7 @@ class Matching:
             waited=self.now() - waiter.came,
         )
         place = (waiter.rank, waiter.arrival)
-        waiter.refuse(self._late(request, waiter.timeout or 0.0, waiter.line, place))
-
-    def _late(
-        self, request: ConnectionRequest, timeout: float, line: Line, place: tuple[float, int]
-    ) -> AcquireTimeoutError:
-        why = self._explained(request, line, place)
-        return AcquireTimeoutError(f"no {str(request)[2:]} within {timeout:g} s: {why}")
+        waiter.refuse(self.refusals.late(request, waiter.timeout or 0.0, waiter.line, place))
 
     def _refuse_hopeless(self, member: Member) -> None:
         """Tell those who wait for what this account's loss has made impossible."""
@@ -637,54 +797,7 @@ class Matching:
             lines += self._lines_for_any()
         for line in lines:
             while not line.hopeful and (head := line.head()) is not None:
-                head[2].refuse(self._why_hopeless(head[2].request))
-
-    def _why_hopeless(self, request: ConnectionRequest) -> Exception:
-        """The error for a request that no account can ever serve."""
-        if request.account_id is not None:
-            member = self.members.get(request.account_id)
-            if member is None:
-                return AccountNotFound(
-                    f"pool {self.pool_id!r} has no account {request.account_id!r}: is it in the source? "
-                    "refresh() reads that again"
-                )
-            if not member.hopeful:
-                return AccountUnavailable(f"{request.account_id} is {member.why_barred}")
-        return NoAccountAvailable(
-            f"no account can serve {request.action or 'this request'}: {self._explained(request)}"
-        )
-
-    def _explained(
-        self,
-        request: ConnectionRequest,
-        line: Line | None = None,
-        place: tuple[float, int] | None = None,
-    ) -> Explanation:
-        """As `explain`, from a census that may be older the more there is to count, up to a second."""
-        now = self.now()
-        if self._census is None or not now - self._census.taken < min(len(self.members) * 1e-4, 1.0):
-            self._census = Census(self.members.values(), now)
-        return explain(self._census, self.members, request, line, place, self._what_else())
-
-    def _what_else(self) -> str:
-        """What keeps requests waiting besides what the accounts do."""
-        if not self.notice and len(self.connections) >= self.config.max_connections:
-            return f"the pool has all the connections it may have ({self.config.max_connections})"
-        return self.notice
-
-    def explain(self, request: ConnectionRequest) -> Explanation:
-        """What the accounts that could serve a request are doing, and how many wait before it."""
-        now = self.now()
-        owner = self.owners.get(request.reserved_for) if request.reserved_for is not None else None
-        priority = max(request.priority, owner.priority) if owner is not None else request.priority
-        lines = self._lines if owner is None else owner.lines
-        line = lines.get(request.need)
-        if request.account_id is not None:
-            member = self.members.get(request.account_id)
-            line = None if member is None else member.lines.get((request.need, owner))
-        place = (now + self.head_start(priority), self._arrivals + 1)
-        census = Census(self.members.values(), now)
-        return explain(census, self.members, request, line, place, self._what_else())
+                head[2].refuse(self.refusals.hopeless(head[2].request))
 
 
 def _better(one: Place | None, other: Place | None) -> Place | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twikit_pool.accounts.model import AccountState, Standing
+from twikit_pool.pool.health import Replacements
 from twikit_pool.pool.needs import USABLE
 from twikit_pool.pool.waiting import Heads, Line
 
@@ -25,8 +26,17 @@ class Bar(StrEnum):
     """X or a person has shut it: locked, suspended, logged out, disabled, resting."""
     QUARANTINE = "quarantine"
     """This pool leaves it alone for a while."""
+    CIRCUIT = "circuit"
+    """Its calls fail while others' succeed."""
     ELSEWHERE = "elsewhere"
     """Another pool that shares it is using it."""
+
+
+class Spending(NamedTuple):
+    """How much of an endpoint's window is spent, in quarters, and when that is over."""
+
+    tier: int
+    over: Deadline
 
 
 class Kind:
@@ -52,6 +62,7 @@ class Member:
         connections: those of its connections that are not closed.
         reservations: those of its connections that are kept for owners, those yet to be opened included.
         thaws: when its closed endpoints open, by bit.
+        tier: how much of its fullest window is spent, in quarters; who has spent less is taken first.
         lines: those who wait for this very account, by need and owner.
         heads: the heads of those lines.
     """
@@ -67,11 +78,14 @@ class Member:
         "lifted",
         "lines",
         "opened",
+        "replacements",
         "reservations",
         "rests",
         "spare_under",
+        "spending",
         "standing",
         "thaws",
+        "tier",
         "windows",
     )
 
@@ -85,6 +99,9 @@ class Member:
         self.connections: list[PooledTwikitConnection] = []
         self.reservations: list[Reservation] = []
         self.thaws: dict[int, Deadline] = {}
+        self.tier = 0
+        self.spending: dict[str, Spending] = {}
+        """Endpoints of which a quarter of the window or more is spent."""
         self.lifted: dict[Bar, Deadline] = {}
         """When bars that end by themselves are lifted."""
         self.lines: dict[tuple[int, Owner | None], Line] = {}
@@ -93,8 +110,9 @@ class Member:
         """Connections opened so far; the next one's number."""
         self.failures = 0
         """Openings that failed in a row."""
-        self.spare_under: int | None = None
-        """What it lacked when it was put by as having room for a connection; None while it has none."""
+        self.replacements = Replacements()
+        self.spare_under: tuple[int, int] | None = None
+        """Lacks and tier when it was put by as having room for a connection; None while it has none."""
         self.rests: Deadline | None = None
         """When opening may be tried again after a failure."""
 

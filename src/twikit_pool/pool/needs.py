@@ -1,7 +1,8 @@
 """What a request needs and what an account lacks, each as the bits of one number.
 
 They match when `need & lacks == 0`. Bit 0 stands for being usable at all, so every request needs it; then
-come the capabilities, and then one bit for each endpoint. An endpoint is open unless it is closed. A
+come the capabilities, and then two bits for each endpoint: that it is open, and that it is open to LOW
+requests, which leave a share of each window to others. An endpoint is open unless it is closed. A
 capability is lacking unless the account names it: an ordinary account lacks all of their bits, so one that
 is heard of for the first time is lacked by everyone without anyone being told.
 """
@@ -26,7 +27,7 @@ CAPABILITIES: Final = ((1 << MOST_CAPABILITIES) - 1) << 1
 _capabilities: Final[dict[str, int]] = {}
 _endpoints: Final[dict[str, int]] = {}
 _next_capability: Final = count(1)
-_next_endpoint: Final = count(1 + MOST_CAPABILITIES)
+_next_endpoint: Final = count(1 + MOST_CAPABILITIES, 2)
 
 
 def capability_bits(names: Iterable[str]) -> int:
@@ -44,11 +45,19 @@ def endpoint_bit(name: str) -> int:
     return _bit(name, _endpoints, _next_endpoint)
 
 
+def low_bit(endpoint_bit: int) -> int:
+    """The bit that the endpoint of this bit is open to LOW requests."""
+    return endpoint_bit << 1
+
+
 @lru_cache(maxsize=4096)
-def need_of(endpoint: str | None, capabilities: frozenset[str]) -> int:
+def need_of(endpoint: str | None, capabilities: frozenset[str], *, low: bool = False) -> int:
     """What a request needs that spends this endpoint and asks for these capabilities."""
     need = USABLE | capability_bits(capabilities)
-    return need if endpoint is None else need | endpoint_bit(endpoint)
+    if endpoint is None:
+        return need
+    bit = endpoint_bit(endpoint)
+    return need | bit | low_bit(bit) if low else need | bit
 
 
 def lacks_of(capabilities: frozenset[str]) -> int:

@@ -18,13 +18,12 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from twikit_pool.accounts import CookieFolder
-from twikit_pool.accounts.model import Account, Standing
+from twikit_pool.accounts.model import Account
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import AccountNotFound, ConfigError, PoolClosed
 from twikit_pool.events import (
-    AccountStateChanged,
     Event,
     EventBus,
     PoolOpened,
@@ -32,11 +31,16 @@ from twikit_pool.events import (
     PoolResized,
     PoolShutDown,
 )
+from twikit_pool.pool.brake import BrakeInfo
+from twikit_pool.pool.budget import FleetBudget, budgets_of, fleet_budget, named
 from twikit_pool.pool.calls import Calls
+from twikit_pool.pool.circuit import CircuitInfo
+from twikit_pool.pool.circuits import Circuits
 from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.control import Control, Mode
 from twikit_pool.pool.execution import Execution, RetryBudget, execute, pages
 from twikit_pool.pool.explanation import Explanation
+from twikit_pool.pool.healing import Healing
 from twikit_pool.pool.hooks import PoolHooks
 from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.lifecycle import Lifecycle
@@ -44,12 +48,14 @@ from twikit_pool.pool.matching import Matching
 from twikit_pool.pool.member import Bar, Member
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest, check_seconds
 from twikit_pool.pool.reservations import Reservation, Reservations
+from twikit_pool.pool.roster import Roster
 from twikit_pool.pool.status import PoolStatus, status_of
 from twikit_pool.pool.turnover import Turnover
 from twikit_pool.pool.upkeep import Upkeep
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.backend import SessionBackend
 from twikit_pool.sessions.manager import TwikitSessionManager
+from twikit_pool.sessions.windows import HANDSHAKE
 
 T = TypeVar("T")
 
@@ -99,7 +105,6 @@ class TwikitConnectionPool:
         self.retries = RetryBudget()
         self.matching = Matching(pool_id, config, clock, self.events, self._publish)
         """The heart, to look at: what it holds is moved by nobody else."""
-        self._accept = accept
         self._lifecycle = Lifecycle(
             self.matching,
             sessions,
@@ -110,7 +115,12 @@ class TwikitConnectionPool:
             own=self._own,
         )
         self.matching.growth = self._lifecycle
-        self.calls = Calls(self.matching, sessions, clock=clock, events=self.events, publish=self._publish)
+        self._circuits = Circuits(
+            self.matching, self._lifecycle, clock=clock, rng=self.rng, publish=self._publish
+        )
+        self.calls = Calls(
+            self.matching, sessions, self._circuits, clock=clock, events=self.events, publish=self._publish
+        )
         """Through which leases call X."""
         self._upkeep = Upkeep(
             self.matching,
@@ -119,13 +129,38 @@ class TwikitConnectionPool:
             rng=self.rng,
             publish=self._publish,
             own=self._own,
-            settle=self.calls.settle,
+            check=self.calls.check,
         )
         self._control = Control(self.matching, self._lifecycle, clock, self._publish)
-        self._lifecycle.may_send = self._control.may_send
+        self._lifecycle.may_send = self.calls.brake.may_send = self._control.may_send
+        self._lifecycle.lease_lost = self.calls.brake.lost
         self.turnover = Turnover(self.matching, self._lifecycle, self.hooks, self._own)
         """Through which leases come and go."""
         self._reservations = Reservations(self.matching, self._lifecycle, clock, self._publish)
+        self.healing = Healing(
+            self.matching,
+            sessions,
+            self.hooks,
+            clock=clock,
+            rng=self.rng,
+            own=self._own,
+            serving=lambda: self.mode is Mode.OPEN,
+            end_session=self._lifecycle.end_session,
+        )
+        """Accounts that get well again."""
+        self.roster = Roster(
+            self.matching,
+            self._lifecycle,
+            self._circuits,
+            self.healing,
+            sessions,
+            clock=clock,
+            publish=self._publish,
+            accept=accept,
+            own=self._own,
+            refuse_unless_open=self._refuse_unless_open,
+        )
+        """Which accounts it has."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self._owned: AccountSource | None = None
@@ -173,13 +208,11 @@ class TwikitConnectionPool:
             self._refuse_when_closed()
             if self.mode is not Mode.NEW:
                 return
-            accounts = await self.sessions.accounts()
+            accounts = await self.roster.read()
             self._refuse_when_closed()
             self._control.open()
-            self.sessions.watch(self)
-            for account in accounts:
-                if self._accept(account):
-                    self.matching.add(account, self.sessions.windows(account.id))
+            self.roster.begin(accounts)
+            self.healing.heed_settings()
             self._lifecycle.fill(self.config.initial_connections)
             self._publish(PoolOpened, accounts=len(self.matching.members))
 
@@ -189,26 +222,11 @@ class TwikitConnectionPool:
         Raises:
             PoolClosed: the pool is not open.
         """
-        accounts = {each.id: each for each in await self.sessions.accounts() if self._accept(each)}
+        await self.roster.refresh()
+
+    def _refuse_unless_open(self) -> None:
         if self.mode in (Mode.NEW, Mode.CLOSED):
             raise PoolClosed(f"pool {self.pool_id!r} is not open")
-        for account_id, member in list(self.matching.members.items()):
-            if account_id not in accounts:
-                self._let_go(member)
-        lent = {each.account_id for each in self.connections()}
-        for account_id, account in accounts.items():
-            if account_id in self.matching.members:
-                self.standing_changed(account_id, account.standing)
-            elif account_id not in lent:  # one that was let go is taken in again once nobody holds it
-                self.matching.add(account, self.sessions.windows(account_id))
-        self._lifecycle.fill()
-
-    def _let_go(self, member: Member) -> None:
-        for reservation in list(member.reservations):
-            reservation.release()
-        self.matching.remove(member)
-        for connection in list(member.connections):
-            self._lifecycle.retire(connection, f"{member.id} is not in the source any more")
 
     def _refuse_when_closed(self) -> None:
         if self.mode is Mode.CLOSED:
@@ -233,13 +251,15 @@ class TwikitConnectionPool:
                 their connections are closed under them: their calls fail and their release does nothing.
         """
         first = self.mode is not Mode.CLOSED
+        self.roster.close()
+        self.healing.close()
         if self.mode is Mode.NEW:
             self._control.open()
         try:
             await self._control.drain(self.config.shutdown_grace if grace is None else grace, Mode.CLOSED)
         finally:
             await self._tasks_to_end()
-            self.sessions.unwatch(self)
+            self.sessions.unwatch(self.roster)
             self._control.closed()
             self.matching.deadlines.close()
             if self._owned is not None:
@@ -250,8 +270,9 @@ class TwikitConnectionPool:
 
     async def _tasks_to_end(self) -> None:
         """Wait for what the pool still has under way; what hangs is cancelled."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSING_PATIENCE)
+        patience = self.clock.monotonic() + CLOSING_PATIENCE
+        while self._tasks and (left := patience - self.clock.monotonic()) > 0:  # one may leave another
+            await asyncio.wait(self._tasks, timeout=left)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -285,8 +306,7 @@ class TwikitConnectionPool:
         Raises:
             PoolClosed: the pool is not open.
         """
-        if self.mode in (Mode.NEW, Mode.CLOSED):
-            raise PoolClosed(f"pool {self.pool_id!r} is not open")
+        self._refuse_unless_open()
         await self._control.drain(self.config.shutdown_grace if grace is None else grace)
 
     def emergency_stop(self, reason: str, *, pause: float | None = None) -> None:
@@ -303,6 +323,7 @@ class TwikitConnectionPool:
             PoolClosed: the pool is not open.
         """
         self._control.stop_all_but_critical(reason, self.config.emergency_pause if pause is None else pause)
+        self.calls.brake.stop()
 
     def resize(self, size: int) -> None:
         """Keep so many connections: open what is missing, close the longest idle that are too many.
@@ -338,9 +359,13 @@ class TwikitConnectionPool:
         config = self.config.changed(**changes)
         self.matching.reconfigure(config)
         self.turnover.heed_settings()
+        self._circuits.heed_settings()
+        self.calls.brake.heed_settings()
         if self.mode is not Mode.NEW:
             self._lifecycle.heed_settings()
             self._upkeep.reschedule()
+            self.roster.heed_settings()
+            self.healing.heed_settings()
         self._publish(PoolReconfigured, changed=tuple(changes))
 
     def quarantine(self, account_id: str, reason: str, seconds: float) -> None:
@@ -393,8 +418,7 @@ class TwikitConnectionPool:
             ConfigError: the duration is no positive number.
             PoolClosed: the pool is not open.
         """
-        if self.mode in (Mode.NEW, Mode.CLOSED):
-            raise PoolClosed(f"pool {self.pool_id!r} is not open")
+        self._refuse_unless_open()
         return self._reservations.reserve(account_id, reserved_for, priority, duration)
 
     def reservations(self, reserved_for: str | None = None) -> list[Reservation]:
@@ -434,6 +458,7 @@ class TwikitConnectionPool:
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
         reserved_for: str | None = None,
         timeout: float | None = None,
+        deadline: float | None = None,
         **parameters: Any,
     ) -> Any:
         """Do one thing and return its record, waiting for a connection and for rate limits as needed.
@@ -447,6 +472,8 @@ class TwikitConnectionPool:
             priority: how urgent it is.
             reserved_for: the owner whose reserved connections it may use.
             timeout: seconds for each wait for a connection; the pool's `acquire_timeout` when not given.
+            deadline: seconds for everything: waits, attempts and pauses. What is under way then is cut short
+                and the last failure raised. None for as long as it takes.
             parameters: the action's parameters.
 
         Raises:
@@ -456,7 +483,12 @@ class TwikitConnectionPool:
         """
         checked = action if isinstance(action, Action) else parse_action(action, parameters)
         done = await self.perform(
-            checked, account=account, priority=priority, reserved_for=reserved_for, timeout=timeout
+            checked,
+            account=account,
+            priority=priority,
+            reserved_for=reserved_for,
+            timeout=timeout,
+            deadline=deadline,
         )
         return done.result
 
@@ -468,6 +500,7 @@ class TwikitConnectionPool:
         priority: ConnectionPriority = ConnectionPriority.NORMAL,
         reserved_for: str | None = None,
         timeout: float | None = None,
+        deadline: float | None = None,
         on_send: Callable[[str], None] | None = None,
         on_refused: Callable[[], None] | None = None,
     ) -> Execution:
@@ -477,10 +510,12 @@ class TwikitConnectionPool:
         `TwikitSession.execute`), and `on_refused` when an attempt ended and X certainly took nothing of it:
         a journal of writes that may have happened enters one there and strikes it out here.
         """
+        if deadline is not None:
+            check_seconds("deadline", deadline)
         request = ConnectionRequest.to(
             action, account_id=account, priority=priority, reserved_for=reserved_for, timeout=timeout
         )
-        return await execute(self, action, request, on_send=on_send, on_refused=on_refused)
+        return await execute(self, action, request, deadline=deadline, on_send=on_send, on_refused=on_refused)
 
     def iterate(
         self,
@@ -544,40 +579,54 @@ class TwikitConnectionPool:
         """Every account it may use, to look at."""
         return self.matching.members.values()
 
+    def ill_accounts(self) -> dict[str, str]:
+        """The accounts that may not be used now, by id, and why."""
+        return {each.id: each.why_barred for each in self.accounts() if each.bars}
+
     def connections(self) -> Iterable[PooledTwikitConnection]:
         """Every connection, to look at."""
         return self.matching.connections.values()
 
+    def circuits(self) -> tuple[CircuitInfo, ...]:
+        """What is broken now, if anything: X, endpoints, accounts, or the client library for an endpoint."""
+        return self._circuits.info
+
+    def brake(self) -> BrakeInfo:
+        """How many calls may be in flight at once now, in all and through each proxy, and how many wait."""
+        return self.calls.brake.info()
+
     def explain(self, request: ConnectionRequest) -> Explanation:
         """Why this request would wait: what the accounts that could serve it do, and who is before it."""
-        return self.matching.explain(request)
+        return self.matching.refusals.explain(request)
 
-    # ------------------------------------------------------------ what the sessions tell
+    def budget(self, what: str | Action) -> FleetBudget:
+        """What all accounts together can still do: calls left, when more come, who is out. O(accounts).
 
-    def standing_changed(self, account_id: str, standing: Standing) -> None:
-        """An account is in another state; called by the session manager in the step in which it learns it."""
-        member = self.matching.members.get(account_id)
-        if member is None or member.standing == standing:
-            return
-        self.matching.set_standing(member, standing)
-        self._lifecycle.close_barred(member)
-        self._publish(
-            AccountStateChanged, account_id=account_id, state=standing.state.value, reason=standing.reason
-        )
+        Args:
+            what: an action (which may ask for capabilities), an action's name, or an endpoint.
 
-    def window_changed(self, account_id: str, endpoint: str) -> None:
-        """A rate window was closed or opened; called by the session manager."""
-        member = self.matching.members.get(account_id)
-        if member is not None:
-            self.matching.window_changed(member, endpoint)
+        Raises:
+            UnknownAction: there is neither an action nor an endpoint of this name.
+        """
+        endpoint, needs = named(what, self._known_endpoints())
+        budgets = budgets_of(self.accounts(), endpoint, needs, self.matching.now())
+        return fleet_budget(endpoint, budgets)
+
+    def budgets(self) -> dict[str, FleetBudget]:
+        """The same for every endpoint that some account has called, or knows of from before."""
+        return {endpoint: self.budget(endpoint) for endpoint in sorted(self._known_endpoints())}
+
+    def _known_endpoints(self) -> set[str]:
+        return {endpoint for member in self.accounts() for endpoint in member.windows.endpoints()} - HANDSHAKE
 
     # ------------------------------------------------------------ tasks and events
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    def _publish(self, kind: type[Event], **fields: Any) -> None:
+    def _publish(self, kind: type[Event], /, **fields: Any) -> None:
         if self.events.heard:
             self.events.publish(kind(pool_id=self.pool_id, at=self.clock.now(), **fields))

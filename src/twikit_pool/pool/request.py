@@ -56,6 +56,8 @@ class ConnectionRequest:
         capabilities: what the account must be able to do.
         priority: how urgent it is.
         reserved_for: the owner whose reserved connections it may use, before all others.
+        avoid: an account that is rather not taken: only when no connection of another is free. One that
+            has to wait may get it.
         timeout: seconds to wait at most, 0 for not at all; None takes the pool's `acquire_timeout`.
 
     Raises:
@@ -69,9 +71,12 @@ class ConnectionRequest:
     capabilities: frozenset[str] = frozenset()
     priority: ConnectionPriority = ConnectionPriority.NORMAL
     reserved_for: str | None = None
+    avoid: str | None = None
     timeout: float | None = None
     need: int = field(init=False, repr=False, compare=False, default=0)
     """The bits of all that, as `needs` has them."""
+    particular: bool = field(init=False, repr=False, compare=False, default=False)
+    """Whether it matters whose connection it gets, as far as more than its need goes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "priority", priority_of(self.priority))
@@ -79,7 +84,10 @@ class ConnectionRequest:
             check_seconds("timeout", self.timeout, least=0.0)
         if self.action is not None and self.endpoint is None:
             object.__setattr__(self, "endpoint", action_named(self.action).endpoint)
-        object.__setattr__(self, "need", need_of(self.endpoint, self.capabilities))
+        low = self.priority is ConnectionPriority.LOW
+        whose = (self.account_id, self.reserved_for, self.avoid)
+        object.__setattr__(self, "particular", any(each is not None for each in whose))
+        object.__setattr__(self, "need", need_of(self.endpoint, self.capabilities, low=low))
 
     @classmethod
     def to(
@@ -101,6 +109,11 @@ class ConnectionRequest:
             reserved_for=reserved_for,
             timeout=timeout,
         )
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is known that what it is for only reads."""
+        return self.action is not None and not action_named(self.action).writes
 
     def __str__(self) -> str:
         whose = f" of {self.account_id}" if self.account_id else ""

@@ -20,6 +20,8 @@ class Sharing:
 
     def __init__(self) -> None:
         self._pools: list[Matching] = []
+        self._users: dict[str, Matching] = {}
+        """Which pool uses an account, also one that it has let go of meanwhile."""
 
     def join(self, pool: Matching) -> None:
         """Another pool, whose accounts the others may have too."""
@@ -32,13 +34,13 @@ class Sharing:
 
     def added(self, pool: Matching, member: Member) -> None:
         """A pool has a new account, which another may be using."""
-        for other in self._pools:
-            theirs = other.members.get(member.id)
-            if other is not pool and theirs is not None and any(each.leased for each in theirs.connections):
-                pool.bar(member, Bar.ELSEWHERE, f"in use by pool {other.pool_id}")
+        user = self._users.get(member.id)
+        if user is not None and user is not pool:
+            pool.bar(member, Bar.ELSEWHERE, f"in use by pool {user.pool_id}")
 
     def taken(self, by: Matching, member: Member) -> None:
         """A pool has leased a connection of the account: the others must leave it alone."""
+        self._users[member.id] = by
         for pool in self._pools:
             if pool is not by and (theirs := pool.members.get(member.id)) is not None:
                 pool.bar(theirs, Bar.ELSEWHERE, f"in use by pool {by.pool_id}")
@@ -47,6 +49,8 @@ class Sharing:
         """No lease of a pool holds the account any more: the next pool after it may have it."""
         if any(connection.leased for connection in member.connections):
             return
+        if self._users.get(member.id) is by:
+            del self._users[member.id]
         place = self._pools.index(by)
         for pool in self._pools[place + 1 :] + self._pools[:place]:
             theirs = pool.members.get(member.id)

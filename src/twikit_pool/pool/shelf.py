@@ -1,7 +1,8 @@
 """What is free, put by in groups of those that lack the same.
 
 A group is a dictionary, whose last item is taken first: hot stays hot. `RankedGroup` orders by something
-else than the time of coming back.
+else than the time of coming back. Groups lie in tiers, and a lower tier comes first: in the higher ones lies
+what has been spent more.
 """
 
 from __future__ import annotations
@@ -13,60 +14,70 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
+TIERS: Final = 4
+"""Tiers of a shelf, 0 to 3."""
+
 STALE: Final = 64
 """Entries of items that were taken otherwise and may still lie in a ranked group's heap."""
 
 
 class Shelf(Generic[T]):
-    """Items by what they lack. Looking for one that fits costs one step for each different lack.
+    """Items by tier and by what they lack. Looking for one that fits costs a step for each different lack.
 
     Args:
         group: makes the group in which the items with one lack lie.
     """
 
-    __slots__ = ("_group", "groups")
+    __slots__ = ("_group", "tiers")
 
     def __init__(self, group: Callable[[], dict[T, object]] = dict) -> None:
         self._group = group
-        self.groups: dict[int, dict[T, object]] = {}
+        self.tiers: tuple[dict[int, dict[T, object]], ...] = tuple({} for _ in range(TIERS))
 
-    def put(self, item: T, lacks: int) -> None:
+    def put(self, item: T, lacks: int, tier: int = 0) -> None:
         """Put an item by."""
-        group = self.groups.get(lacks)
+        groups = self.tiers[tier]
+        group = groups.get(lacks)
         if group is None:
-            group = self.groups[lacks] = self._group()
+            group = groups[lacks] = self._group()
         group[item] = None
 
-    def remove(self, item: T, lacks: int) -> None:
-        """Take this very item, which lies under this lack."""
-        group = self.groups[lacks]
+    def remove(self, item: T, lacks: int, tier: int = 0) -> None:
+        """Take this very item, which lies there."""
+        groups = self.tiers[tier]
+        group = groups[lacks]
         del group[item]
         if not group:
-            del self.groups[lacks]
+            del groups[lacks]
 
     def take(self, need: int) -> T | None:
-        """Take the item that its group offers first, of those that serve the need."""
-        for lacks, group in self.groups.items():
-            if not need & lacks:
-                item, _ = group.popitem()
-                if not group:
-                    del self.groups[lacks]
-                return item
+        """Take the item that its group offers first, of those in the lowest tier that serve the need."""
+        for groups in self.tiers:
+            for lacks, group in groups.items():
+                if not need & lacks:
+                    item, _ = group.popitem()
+                    if not group:
+                        del groups[lacks]
+                    return item
         return None
 
     def peek(self, need: int) -> T | None:
         """The item that lies there longest of those in a group that serves the need; it stays."""
-        for lacks, group in self.groups.items():
-            if not need & lacks:
-                return next(iter(group))
+        for groups in self.tiers:
+            for lacks, group in groups.items():
+                if not need & lacks:
+                    return next(iter(group))
         return None
 
     def oldest(self) -> Iterator[T]:
         """Of each group the item that lies there longest."""
-        return (next(iter(group)) for group in self.groups.values())
+        return (next(iter(group)) for groups in self.tiers for group in groups.values())
+
+    def __bool__(self) -> bool:
+        return any(self.tiers)
 
     def __iter__(self) -> Iterator[T]:
-        return (item for group in self.groups.values() for item in group)
+        return (item for groups in self.tiers for group in groups.values() for item in group)
 
 
 class RankedGroup(dict[T, object], Generic[T]):

@@ -31,7 +31,7 @@ class Turnover:
         matching: Matching,
         lifecycle: Lifecycle,
         hooks: PoolHooks,
-        own: Callable[[Coroutine[Any, Any, None]], None],
+        own: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.hooks = hooks
         self._matching = matching

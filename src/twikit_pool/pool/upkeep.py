@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from twikit_pool.clock import Clock
-from twikit_pool.errors import PoolError
-from twikit_pool.events import ConnectionChecked, ConnectionReclaimed, LeaseOverdue
+from twikit_pool.events import ConnectionReclaimed, LeaseOverdue
+from twikit_pool.pool.checks import Checks
 from twikit_pool.pool.connection import SHELVED, ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.deadlines import SLOT
-from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict
+from twikit_pool.pool.health import outdone
 
 if TYPE_CHECKING:
     import random
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LONGEST: Final = 3600.0
-"""Seconds after which a connection is looked at though there are no limits."""
+LOOK: Final = 60.0
+"""Seconds after which a connection is looked at in any case: at how well it serves."""
 
 
 class Upkeep:
     """Looks after every connection from its opening to its end.
 
     Args:
-        settle: `settle(account_id, verdict)` carries out what a check's answer means for the account.
+        check: `check(connection, timeout)` asks X whether it accepts the account; raises as `Calls.check`.
     """
 
     def __init__(
@@ -46,16 +46,24 @@ class Upkeep:
         clock: Clock,
         rng: random.Random,
         publish: Callable[..., None],
-        own: Callable[[Coroutine[Any, Any, None]], None],
-        settle: Callable[[str, Verdict], Awaitable[object]],
+        own: Callable[[Coroutine[Any, Any, None]], object],
+        check: Callable[[PooledTwikitConnection, float], Awaitable[None]],
     ) -> None:
         self._matching = matching
         self._lifecycle = lifecycle
         self._clock = clock
         self._rng = rng
         self._publish = publish
-        self._own = own
-        self._settle = settle
+        self._checks = Checks(
+            matching,
+            lifecycle,
+            clock=clock,
+            rng=rng,
+            publish=publish,
+            own=own,
+            check=check,
+            ended=self._schedule,
+        )
         lifecycle.opened = self.begin
 
     def begin(self, connection: PooledTwikitConnection) -> None:
@@ -64,12 +72,14 @@ class Upkeep:
         if config.max_lifetime is not None:
             life = config.max_lifetime * (1 - config.lifetime_jitter * self._rng.random())
             connection.ends = connection.created + life
+        self._checks.draw(connection)
         self._schedule(connection)
 
     def reschedule(self) -> None:
         """The limits have changed."""
         for connection in self._matching.connections.values():
             if connection.upkeep is not None:
+                self._checks.draw(connection)
                 self._schedule(connection)
 
     # ------------------------------------------------------------ when to look again
@@ -86,21 +96,17 @@ class Upkeep:
         config, now = self._matching.config, self._clock.monotonic()
         leases = [each for each in (config.lease_timeout, config.leak_warning) if each is not None]
         idle = [] if config.max_idle_time is None else [config.max_idle_time]
-        checks = [config.health_check_interval] if config.enable_health_checks else []
+        checks = [connection.check_pause] if config.enable_health_checks else []
         # It may be lent, or come free, any time from now on: no limit is reached before that.
-        moments = [now + each for each in (*leases, *idle, *checks, LONGEST)]
+        moments = [now + each for each in (*leases, *idle, *checks, LOOK)]
         if connection.leased:
             moments += [connection.leased_at + each for each in leases]
         elif connection.state in SHELVED:
             moments += [connection.idle_since + each for each in idle]
-            moments += [max(self._check_due(connection), now + SLOT) for _ in checks]
+            if checks and not self._checks.waits(connection):
+                moments.append(max(self._checks.due(connection), now + SLOT))
         moments.append(connection.ends)
         return min(each for each in moments if each > now)
-
-    def _check_due(self, connection: PooledTwikitConnection) -> float:
-        """When it is to be checked; a connection that was used a moment ago need not be."""
-        seen = max(connection.checked_at, connection.last_used or 0.0)
-        return seen + self._matching.config.health_check_interval
 
     # ------------------------------------------------------------ looking
 
@@ -123,16 +129,18 @@ class Upkeep:
             and self._lifecycle.size > self._lifecycle.floor
         ):
             self._lifecycle.close(connection, f"it was idle for {now - connection.idle_since:.0f} s")
-        elif config.enable_health_checks and now >= self._check_due(connection):
-            self._matching.withdraw(connection)
-            connection.state = ConnectionState.CHECKING
-            self._own(self._check(connection))
+        elif reason := self._looks_bad(connection):
+            self._replace(connection, reason)
+        elif config.enable_health_checks and now >= self._checks.due(connection):
+            self._checks.ask(connection)
 
     def _look_at_lease(self, connection: PooledTwikitConnection) -> None:
         config, now = self._matching.config, self._clock.monotonic()
         held = now - connection.leased_at
         if now >= connection.ends:
             self._lifecycle.retire(connection, "it reached its lifetime")
+        elif reason := self._looks_bad(connection):
+            self._replace(connection, reason)
         if (
             config.leak_warning is not None
             and held >= config.leak_warning
@@ -175,43 +183,21 @@ class Upkeep:
 
     # ------------------------------------------------------------ health
 
-    async def _check(self, connection: PooledTwikitConnection) -> None:
-        """Ask X whether it still accepts the account; only then is the connection offered again."""
-        began = self._clock.monotonic()
-        try:
-            problem = await self._problem_of(connection)
-            connection.checked_at = self._clock.monotonic()
-            if problem is not None:
-                self._checked(connection, problem, connection.checked_at - began)
-        finally:
-            self._lifecycle.finished(connection)
-            self._schedule(connection)
+    def _looks_bad(self, connection: PooledTwikitConnection) -> str:
+        """Why a connection that serves badly is to be replaced; "" for one that is not."""
+        health, now = connection.health, self._clock.monotonic()
+        if health.score >= self._matching.config.replace_below or connection.spent is not None:
+            return ""
+        if not connection.member.replacements.may_go_on(now):
+            return ""
+        others = outdone(health, (each.health for each in self._matching.connections.values()), now)
+        if others is None:
+            return ""
+        return f"its health is {health.score:.2f} and that of others {others:.2f} (replace_below)"
 
-    async def _problem_of(self, connection: PooledTwikitConnection) -> str | None:
-        """What is wrong with it, in words; "" when it is well, None when nobody can say."""
-        session = connection.session
-        assert session is not None  # noqa: S101 - for the type checker: what is free has been opened
-        try:
-            await session.check(timeout=self._matching.config.health_check_timeout)
-        except CallFailed as failure:
-            await self._settle(connection.account_id, failure.verdict)
-            return None if failure.verdict.outcome is Outcome.RATE_LIMITED else failure.verdict.reason
-        except PoolError:  # it was closed, or the pool makes an emergency stop
-            return None
-        return ""
-
-    def _checked(self, connection: PooledTwikitConnection, problem: str, latency: float) -> None:
-        connection.failed_checks = connection.failed_checks + 1 if problem else 0
-        self._publish(
-            ConnectionChecked,
-            account_id=connection.account_id,
-            connection_id=connection.id,
-            well=not problem,
-            reason=problem,
-            latency=latency,
-        )
-        if connection.failed_checks >= self._matching.config.health_check_failures:
-            self._lifecycle.retire(connection, f"{connection.failed_checks} health checks failed: {problem}")
+    def _replace(self, connection: PooledTwikitConnection, reason: str) -> None:
+        connection.member.replacements.note(self._clock.monotonic())
+        self._lifecycle.retire(connection, reason)
 
 
 def _name(connection: PooledTwikitConnection) -> str:

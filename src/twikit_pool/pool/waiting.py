@@ -89,12 +89,14 @@ class Waiter(Grant):
 class Waiting:
     """Everyone who waits, by priority; the one to send away when there are too many."""
 
-    __slots__ = ("_by_priority", "timed_out", "total")
+    __slots__ = ("_by_priority", "listeners", "timed_out", "total")
 
     def __init__(self, timed_out: Callable[[Waiter], None]) -> None:
         self.total = 0
         self.timed_out = timed_out
         """Called with a waiter whose time is up; it must `refuse` it."""
+        self.listeners: tuple[Callable[[int, float], None], ...] = ()
+        """Called with the priority and the seconds of each who has waited and is served."""
         self._by_priority: tuple[dict[Waiter, None], ...] = tuple({} for _ in range(PRIORITIES + 1))
 
     def joined(self, waiter: Waiter) -> None:
@@ -110,6 +112,11 @@ class Waiting:
         slot = waiter.slot
         if slot is not None and waiter in slot:
             del slot[waiter]
+
+    def served(self, priority: int, seconds: float) -> None:
+        """One has what it waited for."""
+        for listener in self.listeners:
+            listener(priority, seconds)
 
     def of_priority(self, priority: int) -> int:
         """How many of this priority wait."""

@@ -39,8 +39,18 @@ DEFAULTS: dict[str, object] = {
     "health_check_interval": 60.0,
     "health_check_timeout": 10.0,
     "health_check_failures": 3,
+    "health_checks_at_once": 5,
+    "replace_below": 0.2,
+    "refresh_interval": 30.0,
+    "ill_check_interval": 300.0,
+    "enable_circuits": True,
+    "enable_brake": True,
+    "max_concurrent_calls": 1000,
+    "max_attempts": 3,
     "selection": "hottest",
     "enable_priority_queuing": True,
+    "spread_evenly": True,
+    "low_priority_reserve": 0.1,
     "enable_connection_reuse": True,
     "emergency_pause": 300.0,
     "shutdown_grace": 10.0,
@@ -51,6 +61,13 @@ DEFAULTS: dict[str, object] = {
     "scale_up_increment": 5,
     "scale_down_increment": 2,
     "scaling_cooldown": 60.0,
+    "scaling_rules": ("utilisation", "queue", "demand", "rate_budget", "forecast"),
+    "scaling_target_wait": 0.1,
+    "scaling_late_share": 0.01,
+    "scaling_stabilisation": 300.0,
+    "scaling_tolerance": 0.1,
+    "scaling_error_brake": 0.1,
+    "scaling_dry_run": False,
     "enable_resource_optimization": True,
     "resource_check_interval": 300.0,
     "enable_metrics": True,
@@ -63,6 +80,9 @@ AT_LEAST_1 = (
     "max_connections",
     "max_connections_per_account",
     "health_check_failures",
+    "health_checks_at_once",
+    "max_concurrent_calls",
+    "max_attempts",
     "scale_up_increment",
     "scale_down_increment",
     "metrics_retention_days",
@@ -77,15 +97,24 @@ DURATIONS = (
     "emergency_pause",
     "resource_check_interval",
     "metrics_interval",
+    "scaling_target_wait",
 )
-DURATIONS_OR_NONE = ("acquire_timeout", "max_idle_time", "max_lifetime", "lease_timeout", "leak_warning")
-PAUSES = ("shutdown_grace", "scaling_cooldown")
-SHARES = ("scale_up_threshold", "scale_down_threshold")
+DURATIONS_OR_NONE = (
+    *("acquire_timeout", "max_idle_time", "max_lifetime", "lease_timeout", "leak_warning"),
+    *("refresh_interval", "ill_check_interval"),
+)
+PAUSES = ("shutdown_grace", "scaling_cooldown", "scaling_stabilisation")
+SHARES = ("scale_up_threshold", "scale_down_threshold", "scaling_error_brake")
+PARTIAL_SHARES = ("lifetime_jitter", "replace_below", "low_priority_reserve", "scaling_tolerance")
 SWITCHES = (
     "debug",
     "enable_health_checks",
+    "enable_brake",
+    "enable_circuits",
+    "spread_evenly",
     "enable_priority_queuing",
     "enable_connection_reuse",
+    "scaling_dry_run",
     "enable_auto_scaling",
     "enable_predictive_scaling",
     "enable_resource_optimization",
@@ -107,7 +136,13 @@ RIGHT_BY_KIND: list[tuple[tuple[str, ...], tuple[object, ...], str]] = [
     (PAUSES, (*NO_FINITE_NUMBER, None), "a finite number, at least 0 seconds"),
     (SHARES, (-0.1, 1.1), "at least 0 and at most 1"),
     (SHARES, (*NO_FINITE_NUMBER, None), "a finite number, at least 0 and at most 1"),
-    (("lifetime_jitter",), (-0.1, 1), "at least 0 and less than 1"),
+    (PARTIAL_SHARES, (-0.1, 1), "at least 0 and less than 1"),
+    (("scaling_late_share",), (0, 0.6), "at least 0.000001 and at most 0.5"),
+    (
+        ("scaling_rules",),
+        (("demand", "luck"), "demand", None, 3),
+        "several of 'utilisation', 'queue', 'demand', 'rate_budget', 'forecast'",
+    ),
     (SWITCHES, (1, 0, "true", None), "True or False"),
     (("selection",), ("fastest", 1, None), "one of 'best_quality', 'hottest', 'least_used'"),
     (

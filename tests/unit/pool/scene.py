@@ -20,6 +20,7 @@ CALM: dict[str, Any] = {
     "max_lifetime": None,
     "leak_warning": None,
     "enable_health_checks": False,
+    "enable_circuits": False,
 }
 """Nothing happens by itself but what a test asks for."""
 

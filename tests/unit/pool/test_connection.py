@@ -10,7 +10,8 @@ from tests.simulation.simulated_x import SimulatedX
 from tests.unit.pool.scene import scene, settle, take
 from twikit_pool.errors import LeaseLost
 from twikit_pool.pool import ConnectionPriority, ConnectionState, TwikitConnectionPool
-from twikit_pool.pool.connection import REMEMBERED
+from twikit_pool.pool.health import REMEMBERED
+from twikit_pool.sessions.outcomes import Outcome
 
 
 @scene(1)
@@ -25,8 +26,8 @@ async def test_a_free_connection_tells_of_itself(pool: TwikitConnectionPool, x: 
     assert info.last_used_at is None
     assert info.idle_time == pytest.approx(20, abs=0.1)
     assert (info.usage_count, info.total_usage_time) == (0, 0)
-    assert (info.average_response_time, info.p95_response_time) == (None, None)
-    assert (info.success_rate, info.error_count, info.session_generation) == (1, 0, 1)
+    assert (info.average_response_time, info.p50_response_time, info.p95_response_time) == (None,) * 3
+    assert (info.health, info.success_rate, info.error_count, info.session_generation) == (1, 1, 0, 1)
     assert (info.priority, info.reserved_for, info.reservation_expires_at, info.borrower) == (None,) * 4
     assert (info.memory, info.cpu, info.network) == (None, None, None)
     assert repr(connection) == "<PooledTwikitConnection a0#1 idle>"
@@ -76,27 +77,17 @@ async def test_a_reserved_connection_tells_for_whom_and_until_when(
 async def test_calls_are_averaged_over_the_latest(pool: TwikitConnectionPool, x: SimulatedX) -> None:
     (connection,) = pool.connections()
     for number in range(1, 101):
-        connection.called(float(number), well=True)
+        connection.health.called("like_tweet", Outcome.OK, 0.0, float(number))
     info = connection.info
     latest = range(101 - REMEMBERED, 101)
     assert info.average_response_time == pytest.approx(sum(latest) / REMEMBERED)
-    assert info.p95_response_time == latest[59]
-    connection.called(0.5, well=False)
+    assert (info.p50_response_time, info.p95_response_time) == (latest[31], latest[59])
+    connection.health.called("like_tweet", Outcome.TRANSIENT, 0.0, 0.5)
     assert connection.info.error_count == 1
     assert connection.info.success_rate == pytest.approx(0.9)
-    connection.called(0.5, well=True)
+    connection.health.called("like_tweet", Outcome.OK, 0.0, 0.5)
     assert connection.info.success_rate == pytest.approx(0.91)
     assert connection.info.error_count == 1
-
-
-@scene(1)
-async def test_quality_is_success_by_latency(pool: TwikitConnectionPool, x: SimulatedX) -> None:
-    (connection,) = pool.connections()
-    assert connection.quality == 1
-    connection.called(3.0, well=True)
-    assert connection.quality == pytest.approx(0.25)
-    connection.called(3.0, well=False)
-    assert connection.quality == pytest.approx(0.225)
 
 
 @scene(1)
@@ -106,9 +97,9 @@ async def test_what_speaks_against_a_connection_makes_it_unhealthy(
     lease = await take(pool)
     connection = lease.connection
     assert connection.healthy
-    connection.failed_checks = 1
+    connection.health.failed_checks = 1
     assert not connection.healthy
-    connection.failed_checks = 0
+    connection.health.failed_checks = 0
     pool.quarantine("a0", "a rest", 5)
     assert not connection.healthy
     await asyncio.sleep(6)

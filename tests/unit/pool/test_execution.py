@@ -35,6 +35,33 @@ async def test_a_read_that_fails_for_a_passing_reason_is_tried_thrice(
     assert x.codes["a0"] == [131]
 
 
+@scene(1, max_attempts=1)
+async def test_retries_can_be_switched_off(pool: TwikitConnectionPool, x: SimulatedX) -> None:
+    x.codes["a0"] = [131]
+    with pytest.raises(CallFailed) as failed:
+        await pool.execute("get_user_by_id", user_id="1")
+    assert failed.value.attempts == 1
+    pool.reconfigure(max_attempts=2)
+    x.codes["a0"] = [131]
+    await pool.execute("get_user_by_id", user_id="1")
+
+
+@scene(2, max_concurrent_calls=1, call_timeout=2.0)
+async def test_a_call_that_is_held_back_for_ever_ends(pool: TwikitConnectionPool, x: SimulatedX) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.sleep(1e6)
+
+    lease = await take(pool)
+    holding = x.loop.create_task(lease.call("mine", hang, timeout=1000))
+    await settle()
+    with pytest.raises(CallFailed, match="the brake allows 1 calls at once") as failed:
+        await pool.execute("get_user_by_id", user_id="1")
+    assert failed.value.attempts == 10
+    assert x.loop.time() == pytest.approx(20, abs=1)
+    holding.cancel()
+    await asyncio.wait([holding])
+
+
 @scene(1)
 async def test_what_no_repetition_can_mend_is_not_tried_again(
     pool: TwikitConnectionPool, x: SimulatedX
@@ -76,7 +103,7 @@ async def test_an_account_that_turns_out_ill_passes_the_work_on(
     assert (done.account_id, done.attempts) == ("a0", 3)
     changes = [each for each in events if isinstance(each, AccountStateChanged)]
     assert [(each.account_id, each.state) for each in changes] == [("a2", "locked"), ("a1", "locked")]
-    assert "326" in changes[0].reason
+    assert "326" in changes[0].evidence
     calls = [each for each in events if isinstance(each, CallFinished)]
     assert [each.outcome for each in calls] == ["account_ill", "account_ill", "ok"]
     assert [(each.code, each.status) for each in calls] == [(326, 403), (326, 403), (None, None)]
@@ -221,7 +248,7 @@ async def test_an_account_that_is_gone_meanwhile_is_settled_all_the_same(
     verdict = Verdict(outcome=Outcome.RATE_LIMITED, endpoint="Likes", cool_seconds=50.0, reason="used up")
     await pool.calls.settle("elsewhere", verdict)
     assert pool.sessions.windows("elsewhere").wait("Likes") == pytest.approx(50)
-    pool.window_changed("elsewhere", "Likes")
+    pool.roster.window_changed("elsewhere", "Likes")
     await pool.calls.settle("a0", replace(verdict, endpoint=None))
     assert pool.status().quarantined == 0
 

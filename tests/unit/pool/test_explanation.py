@@ -61,6 +61,8 @@ async def test_it_says_when_the_first_window_opens(pool: TwikitConnectionPool, x
     assert told.opens_in == pytest.approx(20)
     assert str(told) == "of 3 accounts 2 out of Likes calls, 1 leased; the next window opens in 20 s"
     assert why(pool, endpoint="Search").opens_in is None
+    pool.sessions.windows("a0").rest("Posts", 80_000.0)
+    assert str(why(pool, account_id="a0", endpoint="Posts")).endswith("the next window opens in 22 h 13 min")
     assert dict(why(pool).doing) == {"idle": 2, "leased": 1}
     pool.quarantine("a0", "a rest", 100)
     assert dict(why(pool, endpoint="Likes").doing) == {
@@ -122,6 +124,9 @@ async def test_a_timeout_says_where_one_stood(pool: TwikitConnectionPool, x: Sim
     ask(pool, priority=LOW)
     await asyncio.sleep(3)
     assert str(late.exception()) == "no connection within 2 s: of 1 accounts 1 leased; 1 wait before it"
+    cut = ask(pool, timeout=0.99999)  # what is left of a call's deadline, say
+    await asyncio.sleep(3)
+    assert str(cut.exception()).startswith("no connection within 1 s: ")
 
 
 @scene(1, max_connections=2, max_connections_per_account=2)

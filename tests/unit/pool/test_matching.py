@@ -16,6 +16,7 @@ from twikit_pool.errors import (
 )
 from twikit_pool.events import AcquireTimedOut, ConnectionLeased, ConnectionReleased, PoolReconfigured
 from twikit_pool.pool import ConnectionPriority, ConnectionRequest, TwikitConnectionPool
+from twikit_pool.sessions.outcomes import Outcome
 
 LOW, NORMAL, HIGH, CRITICAL, EMERGENCY = ConnectionPriority
 CAPABLE = frozenset({"long_posts"})
@@ -41,12 +42,15 @@ async def test_the_connection_used_least_is_lent_first(pool: TwikitConnectionPoo
 
 @scene(3, selection="best_quality")
 async def test_the_connection_that_does_best_is_lent_first(pool: TwikitConnectionPool, x: SimulatedX) -> None:
-    for connection, well in zip(pool.connections(), (False, True, True), strict=True):
-        connection.called(5.0 if connection.account_id == "a1" else 1.0, well=well)
+    for connection, outcome in zip(
+        pool.connections(), (Outcome.TRANSIENT, Outcome.OK, Outcome.OK), strict=True
+    ):
+        seconds = 1.0 if connection.account_id == "a1" else 0.2
+        connection.health.called("like_tweet", outcome, 0.0, seconds)
     leases = [await take(pool) for _ in range(3)]
     for lease in leases:
         lease.release()
-    assert account_ids([await take(pool) for _ in range(3)]) == ["a2", "a0", "a1"]
+    assert account_ids([await take(pool) for _ in range(3)]) == ["a2", "a1", "a0"]
 
 
 @scene(3)

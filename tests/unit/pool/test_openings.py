@@ -45,6 +45,13 @@ async def test_an_opening_that_fails_is_tried_again_each_time_later(
     assert closed[0].reason == "it could not be opened: OSError"
 
 
+@scene(1, opened=False, open_backoff=1.0, open_backoff_max=1.0)
+async def test_thousands_of_openings_that_fail_end_no_pool(pool: TwikitConnectionPool, x: SimulatedX) -> None:
+    x.opens_from = 1200.0
+    async with pool:
+        (await take(pool, timeout=1300)).release()
+
+
 @scene(1, open_backoff=4.0, open_backoff_max=64.0)
 async def test_a_success_ends_the_row_of_failures(pool: TwikitConnectionPool, x: SimulatedX) -> None:
     for _ in range(2):

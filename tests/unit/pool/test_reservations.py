@@ -220,7 +220,7 @@ async def test_what_cannot_be_reserved_is_refused(pool: TwikitConnectionPool, x:
     with pytest.raises(ConfigError):
         reservation.extend(0)
     reservation.release()
-    pool.standing_changed("a0", Standing(state=AccountState.LOCKED, reason="by X"))
+    pool.roster.standing_changed("a0", Standing(state=AccountState.LOCKED, reason="by X"))
     with pytest.raises(AccountUnavailable, match="a0 is locked: by X"):
         pool.reserve("a0", "spring")
     assert pool.reservations() == []

@@ -11,7 +11,7 @@ def test_what_was_put_by_last_is_taken_first() -> None:
     for item in "abc":
         shelf.put(item, NOTHING)
     assert [shelf.take(1) for _ in range(4)] == ["c", "b", "a", None]
-    assert not shelf.groups
+    assert not shelf
 
 
 def test_an_item_is_taken_only_for_a_need_that_it_serves() -> None:
@@ -33,7 +33,7 @@ def test_a_very_item_can_be_removed() -> None:
     shelf.remove("a", LIKES)
     assert list(shelf) == ["b"]
     shelf.remove("b", LIKES)
-    assert not shelf.groups
+    assert not shelf
 
 
 def test_what_lies_there_longest_is_known_of_each_group() -> None:
@@ -43,6 +43,17 @@ def test_what_lies_there_longest_is_known_of_each_group() -> None:
     assert set(shelf.oldest()) == {"a", "b"}
     assert shelf.peek(1) == "a"
     assert sorted(shelf) == ["a", "b", "c", "d"]
+
+
+def test_a_lower_tier_comes_first() -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf.put("spent", NOTHING, 3)
+    shelf.put("fresh, without likes", LIKES, 0)
+    shelf.put("half spent", NOTHING, 2)
+    assert shelf.peek(LIKES) == shelf.take(LIKES) == "half spent"
+    assert shelf.take(SEARCH) == "fresh, without likes"
+    shelf.remove("spent", NOTHING, 3)
+    assert not shelf
 
 
 def test_a_ranked_group_gives_the_lowest_key_first_and_equals_in_order() -> None:
