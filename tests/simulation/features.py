@@ -6,8 +6,10 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
+
+import httpx
 
 from tests.simulation.invariants import Watch
 from tests.simulation.simulated_loop import SimulatedLoop, grid
@@ -18,6 +20,7 @@ from twikit_pool.errors import (
     AcquireTimeoutError,
     EmergencyStopped,
     LeaseLost,
+    LibraryOutOfDate,
     NoAccountAvailable,
     PoolClosed,
     PoolOverloadedError,
@@ -29,6 +32,7 @@ from twikit_pool.pool import (
     PoolHooks,
     TwikitConnectionPool,
 )
+from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.outcomes import CallFailed
 
 SPAN: Final = 10.0
@@ -36,7 +40,10 @@ SPAN: Final = 10.0
 
 CAPABILITY: Final = "long_posts"
 ACTIONS: Final = ("like_tweet", "get_user_by_id")
-PARAMETERS: Final = {"like_tweet": {"tweet_id": "1"}, "get_user_by_id": {"user_id": "1"}}
+PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "like_tweet": {"tweet_id": "1"},
+    "get_user_by_id": {"user_id": "1"},
+}
 OWNERS: Final = ("spring", "autumn")
 
 
@@ -71,7 +78,7 @@ async def borrower(scene: Scene, rng: random.Random) -> None:
     await asyncio.sleep(rng.choice((0.0, 1.0, 4.0, grid(rng, SPAN))))  # most come in bursts
     pool, request = scene.some_pool(rng), _request(scene, rng)
     if rng.random() < 0.2:
-        await _execute(pool, request, rng)
+        await _execute(scene, pool, request, rng)
         return
     async with pool.acquire(request) as lease:
         scene.watch.got(lease)
@@ -84,7 +91,7 @@ async def borrower(scene: Scene, rng: random.Random) -> None:
 
 def _request(scene: Scene, rng: random.Random) -> ConnectionRequest:
     account_id = rng.choice(scene.account_ids) if rng.random() < 0.3 else None
-    return ConnectionRequest(
+    request = ConnectionRequest(
         account_id=account_id,
         action=rng.choice((None, *ACTIONS)),
         capabilities=frozenset({CAPABILITY} if account_id is None and rng.random() < 0.3 else ()),
@@ -92,16 +99,23 @@ def _request(scene: Scene, rng: random.Random) -> ConnectionRequest:
         reserved_for=rng.choice(OWNERS) if rng.random() < 0.2 else None,
         timeout=rng.choice((None, None, None, 0.0, grid(rng, 5.0))),
     )
+    if "avoiding" in scene.features and rng.random() < 0.5:
+        request = replace(request, avoid=rng.choice(scene.account_ids))
+    return request
 
 
-async def _execute(pool: TwikitConnectionPool, request: ConnectionRequest, rng: random.Random) -> None:
+async def _execute(
+    scene: Scene, pool: TwikitConnectionPool, request: ConnectionRequest, rng: random.Random
+) -> None:
     action = rng.choice(ACTIONS)
+    deadlines = (None, 0.001, grid(rng, 5.0) + 0.01) if "deadlines" in scene.features else (None,)
     await pool.execute(
         action,
         account=request.account_id,
         priority=request.priority,
         reserved_for=request.reserved_for,
         timeout=request.timeout,
+        deadline=rng.choice(deadlines) if len(deadlines) > 1 else None,
         **PARAMETERS[action],
     )
 
@@ -219,6 +233,24 @@ async def reconfigure(scene: Scene, rng: random.Random) -> None:
         )
 
 
+async def switch(scene: Scene, rng: random.Random) -> None:
+    """What holds calls back is turned on and off under way."""
+    for _ in range(8):
+        await some_time(rng, SPAN / 8)
+        scene.some_pool(rng).reconfigure(
+            enable_circuits=rng.random() < 0.5,
+            enable_brake=rng.random() < 0.5,
+            max_concurrent_calls=rng.choice((1, 2, 1000)),
+            enable_priority_queuing=rng.random() < 0.7,
+            low_priority_reserve=rng.choice((0.0, 0.1, 0.5)),
+            spread_evenly=rng.random() < 0.5,
+            enable_health_checks=rng.random() < 0.5,
+            max_attempts=rng.randint(1, 4),
+            ill_check_interval=rng.choice((None, 0.5, 5.0)),
+            refresh_interval=rng.choice((None, 0.5, 3.0)),
+        )
+
+
 async def suspend(scene: Scene, rng: random.Random) -> None:
     """Nobody is served for a while."""
     for _ in range(3):
@@ -265,6 +297,41 @@ async def refresh(scene: Scene, rng: random.Random) -> None:
             await pool.refresh()
 
 
+async def break_things(scene: Scene, rng: random.Random) -> None:
+    """For a while X is down, an endpoint is broken or unknown, or an account finds no way to X."""
+    for _ in range(4):
+        await some_time(rng, SPAN / 8)
+        scene.x.broken = _breakage(scene, rng)
+        await some_time(rng, SPAN / 4)
+        scene.x.broken = None
+
+
+def _breakage(scene: Scene, rng: random.Random) -> Callable[[str, str], int | Exception | None]:
+    ill, endpoint = rng.choice(scene.account_ids), rng.choice(("FavoriteTweet", "UserByRestId"))
+    meets = rng.choice((503, httpx.ConnectError("no route")))
+    match rng.randrange(4):
+        case 0:
+            return lambda *_: meets
+        case 1:
+            return lambda account_id, _: meets if account_id == ill else None
+        case 2:
+            return lambda _, called: 503 if called == endpoint else None
+        case _:
+            return lambda _, called: 404 if called == endpoint else None
+
+
+async def log_in_anew(scene: Scene, rng: random.Random) -> None:
+    """Accounts get another log-in: in the source, where pools find it, or by a hook."""
+    for number in range(6):
+        await some_time(rng, SPAN / 6)
+        account_id, cookies = rng.choice(scene.account_ids), Cookies(auth_token=f"new-{number}")
+        with suppress(AccountError):  # it may have been taken out
+            if rng.random() < 0.5:
+                await scene.source.save_cookies(account_id, cookies)
+            else:
+                await scene.some_pool(rng).sessions.give_cookies(account_id, cookies)
+
+
 SELECTIONS: Final = ("hottest", "least_used", "best_quality")
 
 FEATURES: Final[dict[str, Feature]] = {
@@ -290,14 +357,40 @@ FEATURES: Final[dict[str, Feature]] = {
         }
     ),
     "checks": Feature(
-        settings=lambda rng: {"health_check_interval": rng.choice((1.0, 5.0)), "health_check_failures": 1}
+        settings=lambda rng: {
+            "health_check_interval": rng.choice((1.0, 5.0)),
+            "health_check_failures": 1,
+            "health_checks_at_once": rng.choice((1, 5)),
+        }
     ),
     "reclaim": Feature(settings=lambda _: {"lease_timeout": 0.4}, raises=(LeaseLost, PoolClosed, CallFailed)),
     "single use": Feature(settings=lambda _: {"enable_connection_reuse": False}),
     "selection": Feature(settings=lambda rng: {"selection": rng.choice(SELECTIONS)}),
+    "braked": Feature(
+        settings=lambda rng: {"max_concurrent_calls": rng.randint(1, 3)}, raises=(CallFailed, LeaseLost)
+    ),
+    "caps": Feature(raises=(CallFailed,)),  # accounts have caps of a few calls in some seconds
+    "avoiding": Feature(),  # requests would rather have another account
+    "deadlines": Feature(raises=(CallFailed,)),  # what is executed has little time
+    "reserve": Feature(
+        settings=lambda rng: {
+            "low_priority_reserve": rng.choice((0.0, 0.3, 0.6)),
+            "spread_evenly": rng.random() < 0.7,
+        }
+    ),
+    "switches": Feature(act=switch, raises=(CallFailed, LibraryOutOfDate)),
     "plain order": Feature(settings=lambda _: {"enable_priority_queuing": False}),
     "reservations": Feature(act=reserve),
     "illness": Feature(act=fall_ill, raises=(CallFailed, AccountError, NoAccountAvailable)),
+    "outages": Feature(act=break_things, raises=(CallFailed, LibraryOutOfDate)),
+    "healing": Feature(
+        settings=lambda rng: {
+            "refresh_interval": rng.choice((0.5, 3.0)),
+            "ill_check_interval": rng.choice((None, 0.5, 5.0)),
+        },
+        act=log_in_anew,
+        raises=(LeaseLost, CallFailed),
+    ),
     "quarantine": Feature(act=quarantine, raises=(PoolClosed,)),
     "broken openings": Feature(act=break_openings),
     "resize": Feature(act=resize),
@@ -309,6 +402,9 @@ FEATURES: Final[dict[str, Feature]] = {
 }
 
 ALWAYS: Final = (AcquireTimeoutError,)
+
+CAPS: Final = {"like_tweet": ("2/2s", "5/20s"), "get_user_by_id": "3/5s", "account/settings": "4/10s"}
+"""Of each account in worlds with caps."""
 
 
 def moody_hooks(rng: random.Random, loop: SimulatedLoop) -> PoolHooks:

@@ -13,7 +13,7 @@ from twikit_pool.pool.control import Mode
 from twikit_pool.pool.deadlines import SLOT
 from twikit_pool.pool.matching import NOBODY, Matching
 from twikit_pool.pool.member import Bar
-from twikit_pool.pool.needs import endpoint_bit
+from twikit_pool.pool.needs import endpoint_bit, low_bit
 from twikit_pool.pool.reservations import Owner
 from twikit_pool.pool.waiting import Line, Waiter
 
@@ -76,7 +76,7 @@ class Watch:
         whole: list[Hashable] = [len(self._x.sent)]
         for pool in self._pools:
             heart = pool.matching
-            whole += (heart.waiting.total, heart.gate, len(heart.connections))
+            whole += (heart.waiting.total, heart.gate, heart.shut, len(heart.connections))
             whole += [(each.epoch, each.state, each.reservation) for each in heart.connections.values()]
             whole += [(each.lacks, each.rests) for each in heart.members.values()]
         return tuple(whole)
@@ -110,10 +110,10 @@ class Watch:
                 each for each in heart.connections.values() if each.state in SHELVED and _owner(each) is owner
             }
             assert lying == set(shelf), f"{lying} are free for {owner}, on the shelf are {set(shelf)}"
-            for lacks, group in shelf.groups.items():
-                assert all(each.member.lacks == lacks for each in group), (
-                    "a connection lies under another lack"
-                )
+            for tier, groups in enumerate(shelf.tiers):
+                for lacks, group in groups.items():
+                    for each in group:
+                        assert (each.member.lacks, each.member.tier) == (lacks, tier), "it lies elsewhere"
         for each in heart.connections.values():
             assert each in each.member.connections
             assert (each.state is ConnectionState.RESERVED) == (
@@ -166,7 +166,9 @@ class Watch:
         free = self._free(heart)
         for waiter in heart.waiting.everyone():
             for connection in free:
-                assert not could_serve(connection, waiter), f"{connection} lies idle for {waiter.request}"
+                assert waiter.request.need & heart.shut or not could_serve(connection, waiter), (
+                    f"{connection} lies idle for {waiter.request}"
+                )
         for line in lines_of(heart):
             room = len(heart.connections) < heart.config.max_connections or any(True for _ in heart.idle)
             if line.waiting > line.opening and room:
@@ -179,21 +181,24 @@ class Watch:
         for member in heart.members.values():
             room = len(member.connections) < most and member.rests is None
             assert (member.spare_under is not None) == room
-            assert not room or member.spare_under == member.lacks
+            assert not room or member.spare_under == (member.lacks, member.tier)
         assert set(heart.spare) == {each for each in heart.members.values() if each.spare_under is not None}
 
     def _windows_are_heeded(self, heart: Matching) -> None:
         """I7: an endpoint counts as open only if its window is, or only a call under way can tell."""
-        now = self._x.loop.time()
+        now, config = self._x.loop.time(), heart.config
+        reserve = config.low_priority_reserve if config.enable_priority_queuing else 0.0
         for member in heart.members.values():
             for endpoint in member.windows.known():
-                bit, wait = endpoint_bit(endpoint), member.windows.wait(endpoint)
-                if member.lacks & bit:
-                    assert wait > 0 or bit in member.thaws, (
-                        f"{member.id} may call {endpoint} and does not know"
-                    )
-                else:
-                    assert wait in (0.0, inf), f"{member.id} may not call {endpoint} for {wait} s"
+                opened = endpoint_bit(endpoint)
+                for bit, keep in ((opened, 0.0), (low_bit(opened), reserve)):
+                    wait = member.windows.wait(endpoint, keep=keep)
+                    if member.lacks & bit:
+                        assert wait > 0 or bit in member.thaws, (
+                            f"{member.id} may call {endpoint} and does not know"
+                        )
+                    else:
+                        assert wait in (0.0, inf), f"{member.id} may not call {endpoint} for {wait} s"
             for deadline in (*member.thaws.values(), *member.lifted.values()):
                 assert deadline.when > now - SLOT - DUST, "a deadline has passed unmet"
 
@@ -243,6 +248,7 @@ class Watch:
             assert pool.size <= pool.config.max_connections
             assert all(line.opening == line.waiting == 0 for line in lines_of(heart)), "openings are leaked"
             assert not any(owner.needed for owner in heart.owners.values())
+            assert (pool.brake().fleet.in_flight, pool.brake().fleet.waiting) == (0, 0), "turns are leaked"
             pool._lifecycle.came_free()
             assert not heart.hunger, "somebody is taken to hunger, and nobody waits"
             assert deadlines_of(heart) <= _owned_deadlines(pool), "deadlines are leaked"
@@ -286,8 +292,12 @@ def deadlines_of(heart: Matching) -> int:
 
 def _owned_deadlines(pool: TwikitConnectionPool) -> int:
     members = pool.matching.members.values()
-    own = sum(len(each.thaws) + len(each.lifted) + (each.rests is not None) for each in members)
-    return own + pool.size + len(pool.reservations()) + 1  # one for the end of a pause
+    own = sum(
+        len(each.thaws) + len(each.lifted) + len(each.spending) + (each.rests is not None) for each in members
+    )
+    own += len(pool.circuits())
+    own += pool.size + len(pool.reservations()) + pool.healing.deadlines + pool.roster.deadlines
+    return own + 1  # for the end of a pause
 
 
 def _owner(connection: PooledTwikitConnection) -> Owner | None:

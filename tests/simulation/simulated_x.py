@@ -38,6 +38,8 @@ class SimulatedX:
     slowest: float = 0.3
     codes: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """X codes that each account's next calls are answered with."""
+    broken: Callable[[str, str], int | Exception | None] | None = None
+    """What a call of an account to an endpoint meets instead: a status without more, or an error; or None."""
     opens_from: float = 0.0
     """Until then no client can be made."""
     over_limit: int = 0
@@ -66,6 +68,9 @@ class SimulatedX:
         return link
 
     def answer(self, account_id: str, endpoint: str) -> RawResponse:
+        met = None if self.broken is None else self.broken(account_id, endpoint)
+        if isinstance(met, Exception):  # it found no way here, so nothing is counted
+            raise met
         now = self.loop.time()
         began, used = self._windows.get((account_id, endpoint), (now, 0))
         if now >= began + WINDOW:
@@ -73,6 +78,8 @@ class SimulatedX:
         used += 1
         self._windows[account_id, endpoint] = (began, used)
         self.calls[endpoint] += 1
+        if met is not None:
+            return RawResponse(endpoint=endpoint, method="POST", status=met, date=1_700_000_000 + now)
         status, errors = 200, ()
         if used > self.limit:
             self.over_limit += 1
@@ -136,13 +143,14 @@ class SimulatedLink:
         try:
             await asyncio.sleep(grid(self._x.loop.rng, self._x.slowest))
             response = self._x.answer(self._account_id, endpoint)
-            if not response.errors:
+            if response.status < 300:
                 self._x.done.append((self._account_id, target))
             await asyncio.sleep(grid(self._x.loop.rng, self._x.slowest))
         finally:
             self._busy = False
         self.unfinished -= 1
-        self._x.tell(self._account_id, endpoint)
+        if response.reset is not None:
+            self._x.tell(self._account_id, endpoint)
         self.on_response(response)
         if response.status == 429:
             raise twikit_errors.TooManyRequests("429")

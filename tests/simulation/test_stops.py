@@ -13,7 +13,8 @@ from tests.simulation.simulated_loop import Order, SimulatedLoop, every_seed, gr
 from tests.simulation.simulated_x import SimulatedX, account, pool_of
 from twikit_pool.accounts import MemoryAccounts, Standing
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.errors import EmergencyStopped, LeaseLost, PoolClosed, StoreError
+from twikit_pool.errors import AcquireTimeoutError, EmergencyStopped, LeaseLost, PoolClosed, StoreError
+from twikit_pool.events import CircuitHalfOpened
 from twikit_pool.pool import (
     ConnectionPriority,
     ConnectionRequest,
@@ -120,19 +121,30 @@ def test_i9_an_end_comes_by_its_deadline_whatever_hangs(order: Order, hook: str)
 
 
 @in_every_order
-def test_i12_retries_stay_under_a_tenth_of_the_traffic_of_a_crowd(order: Order) -> None:
+@pytest.mark.parametrize("circuits", [False, True])
+def test_i12_retries_stay_under_a_tenth_of_the_traffic_of_a_crowd(order: Order, *, circuits: bool) -> None:
+    """Besides them there are a circuit's trials, which it rations by itself."""
+
     async def main(loop: SimulatedLoop) -> None:
         ids = [f"a{number}" for number in range(3)]
         x = SimulatedX(loop, slowest=0.02, codes={each: [131] * 5000 for each in ids})
-        async with pool_of(x, 3, FOR_EVER) as pool:
+        config = ConnectionPoolConfig(acquire_timeout=20, enable_circuits=circuits)
+        called = 0
+        async with pool_of(x, 3, config) as pool:
+            with pool.events.subscribe(CircuitHalfOpened, maxlen=10_000) as told:
 
-            async def keep_calling() -> None:
-                for _ in range(60):
-                    with suppress(CallFailed):
-                        await pool.execute("get_user_by_id", user_id="1")
+                async def keep_calling() -> None:
+                    nonlocal called
+                    for _ in range(60):
+                        with suppress(CallFailed, AcquireTimeoutError):
+                            await pool.execute("get_user_by_id", user_id="1")
+                        called += 1
 
-            await asyncio.gather(*(keep_calling() for _ in range(5)))
-        assert 300 < x.calls["UserByRestId"] <= 300 * 1.1 + 10
+                await asyncio.gather(*(keep_calling() for _ in range(5)))
+                trials = len(told.take())
+        assert x.calls["UserByRestId"] <= called * 1.1 + 10 + trials
+        assert circuits == bool(trials)
+        assert circuits or x.calls["UserByRestId"] > called
 
     every_seed(main, range(2), order=order)
 

@@ -25,6 +25,7 @@ in_every_order = pytest.mark.parametrize("order", ORDERS)
 @in_every_order
 def test_i1_one_holder_in_one_pool_at_a_time(order: Order) -> None:
     every_seed(WORLDS["shared"], range(30), order=order)
+    every_seed(WORLDS["healing"], range(15), order=order)
 
 
 @in_every_order
@@ -36,12 +37,14 @@ def test_i2_each_connection_in_one_state_within_all_limits(order: Order) -> None
 @in_every_order
 def test_i3_every_waiter_ends(order: Order) -> None:
     every_seed(WORLDS["governed"], range(60), order=order)
+    every_seed(WORLDS["braked"], range(30), order=order)
 
 
 @in_every_order
 @pytest.mark.parametrize("cancel", ["handoff", "random"])
 def test_i4_cancellation_leaks_nothing_and_passes_on(order: Order, cancel: str) -> None:
     every_seed(WORLDS["crowd"], range(25), order=order, cancel=CANCELS[cancel])
+    every_seed(WORLDS["braked"], range(12), order=order, cancel=CANCELS[cancel])
     every_seed(WORLDS["everything"], range(12), order=order, cancel=CANCELS[cancel])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tests.simulation.features import ALWAYS, CAPABILITY, FEATURES, Scene, borrower, moody_hooks
+from tests.simulation.features import ALWAYS, CAPABILITY, CAPS, FEATURES, Scene, borrower, moody_hooks
 from tests.simulation.invariants import Watch
 from tests.simulation.simulated_loop import Cancel, Order, SimulatedLoop, stream
 from tests.simulation.simulated_x import SimulatedX, account
@@ -76,7 +76,10 @@ class World:
         )
 
     def _sessions(self, scene: Scene) -> TwikitSessionManager:
-        return TwikitSessionManager(scene.source, backend=scene.x, clock=scene.loop.clock, rng=scene.loop.rng)
+        caps = CAPS if "caps" in scene.features else None
+        return TwikitSessionManager(
+            scene.source, backend=scene.x, clock=scene.loop.clock, rng=scene.loop.rng, caps=caps
+        )
 
     def _config(self, scene: Scene, number: int) -> ConnectionPoolConfig:
         settings: dict[str, Any] = {"acquire_timeout": None, "connection_timeout": 2.0, "open_backoff": 0.5}
@@ -152,9 +155,16 @@ WORLDS: Final[dict[str, World]] = {
         _world("lives", "lazy", "short lives", "checks", "broken openings", "hooks", "single use"),
         _world("scarce", "scarce", "reservations", "several", "resize", "short lives"),
         _world("windows", "windows", "illness", "several", "selection"),
+        _world("healing", "healing", "illness", "several", "shared", "refresh", "reservations", "emergency"),
         _world("reserved", "reservations", "quarantine", "several", "reconfigure"),
         _world("governed", "suspend", "emergency", "drain", "refresh", "lazy", "hooks"),
         _world("stopped", "emergency", "suspend", "checks", "reservations"),
+        _world("outages", "outages", "illness", "several", "reservations", "checks", "scarce"),
+        _world("braked", "braked", "windows", "emergency", "reclaim", "several", "drain"),
+        _world("held back", "caps", "windows", "reserve", "avoiding", "deadlines", "several", "reservations"),
+        _world(
+            "switched", "switches", "outages", "windows", "caps", "reserve", "deadlines", "illness", "shared"
+        ),
         _world("overload", "overload", "suspend", "plain order"),
         _world("everything", *FEATURES, share=0.4),
     )
