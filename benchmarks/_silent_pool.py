@@ -67,13 +67,14 @@ def account(number: int, capabilities: frozenset[str] = frozenset()) -> Account:
 
 @asynccontextmanager
 async def silent_pool(
-    accounts: Sequence[Account], *, read_events: bool = False, **settings: Any
+    accounts: Sequence[Account], *, read_events: bool = False, heard: bool = True, **settings: Any
 ) -> AsyncIterator[TwikitConnectionPool]:
     """An open pool, all its connections idle, with metrics on and a subscriber to all events.
 
     Args:
         accounts: one connection for each.
         read_events: whether the subscriber reads them.
+        heard: whether there is a subscriber at all.
         settings: the pool's, beyond its size.
     """
     size = len(accounts)
@@ -88,6 +89,8 @@ async def silent_pool(
     async with sessions:
         pool = TwikitConnectionPool(sessions, config, clock=SYSTEM_CLOCK)
         events = pool.events.subscribe(maxlen=1024)
+        if not heard:
+            events.close()
         reader = asyncio.create_task(_read(events)) if read_events else None
         try:
             async with pool:

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from twikit_pool.metrics.histogram import Histogram
 
 if TYPE_CHECKING:
     from twikit_pool.jobs.job import JobResult
-
-_STEP: Final = math.log(1.02)
-_SMALLEST: Final = 0.0001
-
-
-class Latencies:
-    """Seconds, in steps of 2%: quantiles are right to 1%."""
-
-    __slots__ = ("_steps",)
-
-    def __init__(self) -> None:
-        self._steps: Counter[int] = Counter()
-
-    def add(self, seconds: float) -> None:
-        """One more."""
-        self._steps[round(math.log(max(seconds, _SMALLEST)) / _STEP)] += 1
-
-    def quantile(self, share: float) -> float | None:
-        """The seconds that this share (0 to 1) of them does not exceed; None when there are none."""
-        left = share * self._steps.total()
-        for step in sorted(self._steps):
-            left -= self._steps[step]
-            if left <= 0:
-                return math.exp(step * _STEP)
-        return None
 
 
 @dataclass(slots=True)
@@ -42,7 +17,7 @@ class ActionSummary:
 
     jobs: int = 0
     ok: int = 0
-    latencies: Latencies = field(default_factory=Latencies)
+    latencies: Histogram = field(default_factory=Histogram)
     accounts: set[str] = field(default_factory=set[str])
 
 

@@ -1,0 +1,206 @@
+"""The metrics as Prometheus reads them; needs the extra `metrics`.
+
+Everything is read from what the collector found last, which never changes, so any thread may render it. There
+is no label by account: thousands of accounts would make more series than a server should have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from twikit_pool.metrics.collector import Collected, PoolCollector
+from twikit_pool.metrics.histogram import Histogram
+from twikit_pool.metrics.pool_metrics import PoolMetrics
+from twikit_pool.metrics.tally import PoolTotals
+from twikit_pool.pool.request import ConnectionPriority
+
+__all__ = ["CONTENT_TYPE_LATEST", "PrometheusExporter"]
+
+WAITS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds up to which the buckets of waiting times count, to 1%."""
+
+CALLS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""The same for calls, of which there is a histogram for each action."""
+
+
+class Shown(NamedTuple):
+    """A metric: its name without `twikit_pool_`, its help, and its labels besides `pool_id`."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+
+
+Numbers = Iterable[tuple[Sequence[str], float]]
+Histograms = Iterable[tuple[Sequence[str], Histogram]]
+
+
+def _one(value: float | None) -> Numbers:
+    return () if value is None else (((), value),)
+
+
+def _priority(number: int) -> str:
+    return ConnectionPriority(number).name.lower()
+
+
+GAUGES: Final[tuple[tuple[Shown, Callable[[PoolMetrics], Numbers]], ...]] = (
+    (
+        Shown("connections", "Connections by state.", ("state",)),
+        lambda now: (((state,), count) for state, count in now.connections_by_state.items()),
+    ),
+    (
+        Shown("connections_max", "How many connections there may be.", ()),
+        lambda now: _one(now.max_connections),
+    ),
+    (
+        Shown("connections_unhealthy", "Connections that something speaks against using.", ()),
+        lambda now: _one(now.unhealthy_connections),
+    ),
+    (
+        Shown("utilization_ratio", "Share of their time that connections were leased.", ()),
+        lambda now: _one(now.utilization),
+    ),
+    (
+        Shown("queued_requests", "Requests that wait for a connection.", ("priority",)),
+        lambda now: (((_priority(each),), count) for each, count in now.queued_by_priority.items()),
+    ),
+    (
+        Shown("longest_wait_seconds", "How long the request that came first waits by now.", ()),
+        lambda now: _one(now.longest_wait),
+    ),
+    (
+        Shown("memory_bytes", "Memory that the pool takes, where it is measured.", ()),
+        lambda now: _one(now.memory_usage),
+    ),
+    (
+        Shown("cpu_ratio", "CPU that the pool takes, as a share of a core, where it is measured.", ()),
+        lambda now: _one(now.cpu_usage),
+    ),
+    (
+        Shown("network_bytes_per_second", "Network that the pool takes, where it is measured.", ()),
+        lambda now: _one(now.network_usage),
+    ),
+    (
+        Shown("last_scaling_timestamp_seconds", "When the pool was resized last, if it was.", ()),
+        lambda now: _one(None if now.last_scaling_event is None else now.last_scaling_event.timestamp()),
+    ),
+    (
+        Shown("collected_timestamp_seconds", "When these metrics were collected.", ()),
+        lambda now: _one(now.timestamp.timestamp()),
+    ),
+)
+
+COUNTERS: Final[tuple[tuple[Shown, Callable[[PoolTotals], Numbers]], ...]] = (
+    (
+        Shown("calls", "Calls that ended.", ("action", "outcome")),
+        lambda all_: all_.calls.items(),
+    ),
+    (
+        Shown("acquire_timeouts", "Requests that waited in vain.", ("priority",)),
+        lambda all_: (((_priority(each),), count) for each, count in all_.timed_out.items()),
+    ),
+    (
+        Shown("lease_seconds", "Time that connections were leased, added up.", ()),
+        lambda all_: _one(all_.busy_time),
+    ),
+    (
+        Shown("connections_opened", "Connections that were opened.", ()),
+        lambda all_: _one(all_.happened["opened"]),
+    ),
+    (
+        Shown("connections_closed", "Connections that were closed.", ()),
+        lambda all_: _one(all_.happened["closed"]),
+    ),
+    (
+        Shown("connection_open_failures", "Openings that failed.", ()),
+        lambda all_: _one(all_.happened["open_failures"]),
+    ),
+    (
+        Shown("health_checks", "Health checks that ended.", ("result",)),
+        lambda all_: (((each,), all_.happened[f"checks_{each}"]) for each in ("passed", "failed")),
+    ),
+    (
+        Shown("scalings", "Times that the pool was resized.", ("direction",)),
+        lambda all_: (((each,), all_.happened[f"scale_{each}s"]) for each in ("up", "down")),
+    ),
+    (
+        Shown("dropped_events", "Events that came too fast to be counted, in the whole collector.", ()),
+        lambda all_: _one(all_.dropped_events),
+    ),
+)
+
+HISTOGRAMS: Final[tuple[tuple[Shown, tuple[float, ...], Callable[[PoolTotals], Histograms]], ...]] = (
+    (
+        Shown("acquire_seconds", "Time until a request had its connection, 0 without waiting.", ()),
+        WAITS,
+        lambda all_: (((), all_.acquisition_times),),
+    ),
+    (
+        Shown("queue_seconds", "Time that requests waited, in vain or not.", ("priority",)),
+        WAITS,
+        lambda all_: (((_priority(each),), times) for each, times in all_.queue_times.items()),
+    ),
+    (
+        Shown("call_seconds", "Time that calls took.", ("action",)),
+        CALLS,
+        lambda all_: (((action,), times) for action, times in all_.response_times.items()),
+    ),
+)
+
+
+class PrometheusExporter(Collector):
+    """What a collector found last, for Prometheus.
+
+    `await exporter.render()` is the text to answer a scrape with, of the type `CONTENT_TYPE_LATEST`. Or
+    register it with a `prometheus_client` registry and serve that.
+    """
+
+    def __init__(self, collector: PoolCollector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as `prometheus_client` has them; in any thread."""
+        return families(self._collector.latest)
+
+    async def render(self) -> bytes:
+        """The text, made in another thread, so that the event loop goes on."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return await asyncio.to_thread(generate_latest, registry)
+
+
+def families(collected: Mapping[str, Collected]) -> Iterator[Metric]:
+    """All metrics of these pools."""
+    for shown, numbers in GAUGES:
+        gauge = GaugeMetricFamily(f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels))
+        for pool_id, (metrics, _) in collected.items():
+            for labels, value in numbers(metrics):
+                gauge.add_metric([pool_id, *labels], value)
+        yield gauge
+    for shown, numbers in COUNTERS:
+        counter = CounterMetricFamily(
+            f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels)
+        )
+        for pool_id, (_, totals) in collected.items():
+            for labels, value in numbers(totals):
+                counter.add_metric([pool_id, *labels], value)
+        yield counter
+    for shown, bounds, histograms in HISTOGRAMS:
+        family = HistogramMetricFamily(
+            f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels)
+        )
+        for pool_id, (_, totals) in collected.items():
+            for labels, times in histograms(totals):
+                family.add_metric([pool_id, *labels], _buckets(times, bounds), times.sum)
+        yield family
+
+
+def _buckets(times: Histogram, bounds: tuple[float, ...]) -> list[tuple[str, float]]:
+    counts = zip(bounds, times.at_most(bounds), strict=True)
+    return [*((str(bound), count) for bound, count in counts), ("+Inf", times.count)]
