@@ -1,4 +1,4 @@
-"""`twikit-pool accounts`: add, import, list, show, disable, enable, remove, export and check."""
+"""`twikit-pool accounts`: add, refresh, import, list, show, disable, enable, remove, export and check."""
 
 # ruff: noqa: D417 - options that several commands share are described once, at their type below
 
@@ -8,7 +8,6 @@ import asyncio
 import getpass
 import sys
 from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -20,26 +19,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from twikit_pool.accounts import cookie_files, json_lines
 from twikit_pool.accounts.checking import problems_of
 from twikit_pool.accounts.exporting import write_cookie_files, write_json_lines
-from twikit_pool.accounts.fields import account_from, proxy_from
+from twikit_pool.accounts.fields import proxy_from
 from twikit_pool.accounts.importing import ImportFormat, read_accounts
 from twikit_pool.accounts.merging import Change
-from twikit_pool.accounts.model import Account, AccountState, Standing
+from twikit_pool.accounts.model import LOGIN_COOKIE, Account, AccountState, Standing
 from twikit_pool.accounts.twscrape import LINE_FORMAT
 from twikit_pool.cli.account_store import StoreUrl, notices, open_store
+from twikit_pool.cli.account_view import AccountView, described, table_of
+from twikit_pool.cli.logins import ASK, hidden, unclear_login, with_login
 from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from twikit_pool.accounts.store import AccountStore
+    from twikit_pool.cli.account_budgets import Budget
+
 OK: Final = 0
 PROBLEM: Final = 1
 USAGE: Final = 2
-_ASK: Final = "-"
-"""In place of a secret: ask for it, or read it from standard input."""
+PIPE: Final = 10_000
+"""Columns of what is no terminal."""
 
 app = App(name="accounts", help="The accounts that may be used.")
 
@@ -82,28 +85,59 @@ async def add(
         handle: Its X handle.
         notes: Anything you want to remember.
     """
-    if (cookies is None) == (auth_token is None):
-        return _usage("give either --cookies FILE or --auth-token -")
-    if auth_token is not None and auth_token != _ASK:
-        return _usage(
-            "a token on the command line is seen by every user of this machine and stays in the shell's "
-            "history: give --auth-token - and type it, or pipe it in; renew the one you have just shown"
-        )
-    if proxy is not None and proxy != _ASK and urlsplit(proxy_from(proxy).reveal()).password:
+    if problem := unclear_login(cookies, auth_token):
+        return _usage(problem)
+    if proxy is not None and proxy != ASK and urlsplit(proxy_from(proxy).reveal()).password:
         return _usage(
             "a proxy's password does not belong on the command line: give --proxy - and type the URL"
         )
-    if cookies is not None:
-        account = cookie_files.read_account(cookies, account_id)
-    else:
-        account = account_from({"id": account_id, "auth_token": _hidden(f"auth_token of {account_id}")})
+    account = with_login(account_id, cookies)
     if proxy is not None:
-        account = replace(account, proxy=proxy_from(_hidden("proxy") if proxy == _ASK else proxy))
+        account = replace(account, proxy=proxy_from(hidden("proxy") if proxy == ASK else proxy))
     account = replace(account, handle=handle, tags=frozenset(tag), notes=notes)
     async with await open_store(store, create=True) as accounts:
         await accounts.add(account)
-        out().print(f"Added {account_id} to {accounts.name}.", highlight=False, markup=False, soft_wrap=True)
+        _say(f"Added {account_id} to {accounts.name}.")
     return OK
+
+
+@app.command
+async def refresh(
+    account_id: Annotated[str, Parameter(name="ID")],
+    /,
+    *,
+    cookies: Path | None = None,
+    auth_token: Hidden = None,
+    store: StoreUrl = None,
+) -> int:
+    """Give an account fresh cookies. A stale one is active again; a running pool takes them up by itself.
+
+    Args:
+        account_id: The account.
+        cookies: A cookie file, exported from a browser in which you have just logged in.
+        auth_token: `-` to be asked for the token, as with `add`.
+    """
+    if problem := unclear_login(cookies, auth_token):
+        return _usage(problem)
+    async with await open_store(store) as accounts:
+        before = await accounts.account(account_id)
+        fresh = with_login(account_id, cookies)
+        await accounts.merge([fresh])
+        after = await accounts.account(account_id)
+    if after.credentials.cookies[LOGIN_COOKIE] == before.credentials.cookies[LOGIN_COOKIE]:
+        told = f"{account_id} has this log-in already and is {after.standing.state}"
+        # Only where the cookies are to blame do others help.
+        told += ": log in anew for another." if after.standing.state is AccountState.STALE else "."
+        if after.standing.state is AccountState.DISABLED:
+            told += " To use it again: accounts enable."
+    elif after.standing.state is not before.standing.state:
+        told = f"{account_id} has fresh cookies and is active again. It was {before.standing}."
+    elif after.standing.state is AccountState.ACTIVE:
+        told = f"{account_id} has fresh cookies."
+    else:
+        told = f"{account_id} has fresh cookies, and is still {after.standing}."
+    _say(told)
+    return OK if after.standing.state is AccountState.ACTIVE else PROBLEM
 
 
 @app.command(name="import")
@@ -143,23 +177,22 @@ async def import_(
         if reading.accounts:
             async with await open_store(store, create=True) as accounts:
                 counts = Counter((await accounts.merge(reading.accounts)).values())
+        for account in reading.accounts:
+            for doubt in _doubtful_caps(account):
+                told = f"{path}, {account.id}: {doubt}"
+                _say(told, notices())
         for row in reading.rejected:
-            notices().print(f"{path}, {row}", highlight=False, markup=False, soft_wrap=True)
+            _say(f"{path}, {row}", notices())
         told = ", ".join(f"{counts[change]} {change}" for change in Change)
         where = f"{path}: " if more else ""
-        out().print(
-            f"{where}read as {reading.format}: {told}, {len(reading.rejected)} rejected.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        _say(f"{where}read as {reading.format}: {told}, {len(reading.rejected)} rejected.")
         rejected += len(reading.rejected)
     return PROBLEM if rejected else OK
 
 
 @app.command(name="list")
 async def list_(*, tag: Tags = (), state: States = (), json: bool = False, store: StoreUrl = None) -> int:
-    """List the accounts, without their secrets.
+    """List the accounts: their state and why, what comes next, and what is left of their budgets.
 
     Args:
         tag: Only accounts with all of these tags.
@@ -167,39 +200,37 @@ async def list_(*, tag: Tags = (), state: States = (), json: bool = False, store
         json: Print a JSON list instead of a table.
     """
     async with await open_store(store) as accounts:
-        chosen = _chosen(await accounts.accounts(), tag, state)
+        views = await _views(accounts, _chosen(await accounts.accounts(), tag, state))
     if json:
-        _print_json([json_lines.public_line(account) for account in chosen])
+        _print_json([view.as_json() for view in views])
         return OK
-    table = Table("id", "handle", "state", "reason", "tags", box=None, pad_edge=False)
-    for account in chosen:
-        standing = account.standing
-        cells = (
-            account.id,
-            account.handle or "",
-            standing.state,
-            standing.reason,
-            " ".join(sorted(account.tags)),
-        )
-        table.add_row(*map(Text, cells))
-    out().print(table)
-    out().print(f"{len(chosen)} accounts", highlight=False)
+    screen = _uncut(out())
+    screen.print(table_of(views, screen.width))
+    states = Counter(str(view.account.standing.state) for view in views)
+    tally = ", ".join(f"{number} {name}" for name, number in sorted(states.items()))
+    screen.print(f"{len(views)} accounts" + (f": {tally}" if tally else ""), highlight=False)
     return OK
 
 
 @app.command
-async def show(account_id: Annotated[str, Parameter(name="ID")], /, *, store: StoreUrl = None) -> int:
+async def show(
+    account_id: Annotated[str, Parameter(name="ID")], /, *, json: bool = False, store: StoreUrl = None
+) -> int:
     """Show one account. Of its secrets, only which there are.
 
     Args:
         account_id: The account.
+        json: Print JSON instead of lines.
     """
     async with await open_store(store) as accounts:
-        account = await accounts.account(account_id)
+        [view] = await _views(accounts, [await accounts.account(account_id)])
+    if json:
+        _print_json(view.as_json())
+        return OK
     table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in _described(account).items():
+    for name, value in described(view).items():
         table.add_row(name, Text(value))
-    out().print(table)
+    _uncut(out()).print(table)
     return OK
 
 
@@ -248,7 +279,7 @@ async def remove(
             return PROBLEM
     async with await open_store(store) as accounts:
         await accounts.remove(account_id)
-    out().print(f"Removed {account_id}.", highlight=False, markup=False)
+    _say(f"Removed {account_id}.")
     return OK
 
 
@@ -283,9 +314,7 @@ async def export(
             write_json_lines, path, chosen, include_secrets=include_secrets, overwrite=force
         )
     secrets = "with their secrets" if include_secrets else "without secrets"
-    out().print(
-        f"Wrote {len(chosen)} accounts, {secrets}, to {path}.", highlight=False, markup=False, soft_wrap=True
-    )
+    _say(f"Wrote {len(chosen)} accounts, {secrets}, to {path}.")
     return OK
 
 
@@ -319,18 +348,35 @@ async def check(
 
 
 async def _set_state(url: str | None, account_id: str, state: AccountState, reason: str) -> int:
+    standing = Standing(state=state, reason=reason, since=SYSTEM_CLOCK.now(), by=_person())
     async with await open_store(url) as accounts:
-        await accounts.set_standing(
-            account_id, Standing(state=state, reason=reason, since=SYSTEM_CLOCK.now())
-        )
-    out().print(f"{account_id} is {state} now.", highlight=False, markup=False)
+        await accounts.set_standing(account_id, standing)
+    _say(f"{account_id} is {state} now.")
     return OK
+
+
+def _person() -> str:
+    """Who gives the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "the command line"
 
 
 def _offline_problems(accounts: Sequence[Account]) -> dict[str, list[str]]:
     now = SYSTEM_CLOCK.now()
-    found = {account.id: problems_of(account, now) for account in accounts}
+    found = {account.id: [*problems_of(account, now), *_doubtful_caps(account)] for account in accounts}
     return {account_id: problems for account_id, problems in found.items() if problems}
+
+
+def _doubtful_caps(account: Account) -> list[str]:
+    """Why caps of the account likely hold nobody back."""
+    if not account.caps:
+        return []
+    # Only here: it brings twikit along, half a second that accounts without caps do without.
+    from twikit_pool.sessions.limits import doubt_of
+
+    return [f"its cap holds nothing back: {why}" for why in map(doubt_of, account.caps) if why]
 
 
 def _report(problems: Mapping[str, Sequence[str]], total: int, shows: str) -> int:
@@ -356,51 +402,35 @@ def _chosen(
     ]
 
 
-def _described(account: Account) -> dict[str, str]:
-    credentials, standing = account.credentials, account.standing
-    secrets = {
-        "password": credentials.password,
-        "email": credentials.email,
-        "totp": credentials.totp,
-        "proxy": account.proxy,
-    }
-    described = {
-        "id": account.id,
-        "handle": account.handle or "",
-        "state": standing.state.value,
-        "reason": standing.reason,
-        "since": f"{standing.since:%Y-%m-%d %H:%M} UTC"
-        if standing.since.year > 1970
-        else "",  # the model's "never"
-        "until": f"{standing.until:%Y-%m-%d %H:%M} UTC" if standing.until else "",
-        "tags": " ".join(sorted(account.tags)),
-        "capabilities": " ".join(sorted(account.capabilities)),
-        "caps": " ".join(f"{endpoint}={calls}" for endpoint, calls in sorted(account.caps.items())),
-        "notes": account.notes,
-        "cookies": " ".join(sorted(credentials.cookies)),
-        "log-in ends": f"{credentials.expires:%Y-%m-%d}" if credentials.expires else "",
-        "also stored": " ".join(name for name, secret in secrets.items() if secret),
-    }
-    return {name: value for name, value in described.items() if value}
+async def _views(store: AccountStore, accounts: Sequence[Account]) -> list[AccountView]:
+    """The accounts with what the latest run has left of their budgets."""
+    now = SYSTEM_CLOCK.now()
+    ledgers = await store.ledgers()
+    budgets: Mapping[str, Sequence[Budget]] = {}
+    if ledgers:
+        # Only here: it brings twikit along, half a second that the other commands do without.
+        from twikit_pool.cli.account_budgets import budgets_left
+
+        budgets = {each.id: budgets_left(each, ledgers.get(each.id), now) for each in accounts}
+    return [AccountView(account=each, budgets=budgets.get(each.id, ()), now=now) for each in accounts]
 
 
-def _print_json(lines: list[json_lines.Line]) -> None:
-    # The state always, though a line leaves out what is usual: scripts ask for it first.
-    told = [{"id": each.id, "state": each.state} | msgspec.to_builtins(each) for each in lines]
+def _uncut(screen: Console) -> Console:
+    """The screen; in a pipe so wide that every account stays in one line."""
+    if not screen.is_terminal:
+        screen.width = PIPE
+    return screen
+
+
+def _print_json(told: object) -> None:
     out().out(msgspec.json.format(msgspec.json.encode(told), indent=2).decode(), highlight=False)
 
 
-def _hidden(what: str) -> str:
-    """A line that is not shown: asked for at a terminal, else read from standard input."""
-    line = ""
-    if sys.stdin is not None:
-        with suppress(EOFError):  # Ctrl-D
-            line = getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline()
-    if not line.strip():
-        raise ConfigError(f"no {what} was given: type it, or pipe it in")
-    return line.strip()
+def _say(told: str, screen: Console | None = None) -> None:
+    """Print a line as it is, on standard output or this screen."""
+    (screen or out()).print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 def _usage(problem: str) -> int:
-    notices().print(f"error: {problem}", highlight=False, markup=False, soft_wrap=True)
+    _say(f"error: {problem}", notices())
     return USAGE

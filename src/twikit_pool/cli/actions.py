@@ -35,6 +35,8 @@ def actions(name: str | None = None, /) -> None:
         raise ConfigError(str(error)) from None
     console.print(f"[bold]{kind.name}[/]: {_about(kind)}")
     way = "writes" if kind.writes else "reads"
+    if kind.engages:
+        way += ", and engages: a file of jobs has it only by leave"
     console.print(f"{way}; endpoint {kind.endpoint}; twikit's {kind.twikit}()")
     schema = msgspec.json.schema(kind)
     definition: dict[str, Any] = schema["$defs"][kind.__name__]

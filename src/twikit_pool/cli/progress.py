@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from rich.console import Group
@@ -123,7 +124,8 @@ def _doing(member: Member) -> str:
         return "ill"
     if any(each.state in (ConnectionState.LEASED, ConnectionState.RENEWING) for each in member.connections):
         return "busy"
-    return "cooling" if member.thaws else "free"
+    waits = (member.windows.wait(endpoint) for endpoint in member.windows.endpoints())
+    return "cooling" if any(0 < wait < inf for wait in waits) else "free"
 
 
 async def show(way: Literal["live", "plain"], console: Console, take: Callable[[], Snapshot]) -> None:

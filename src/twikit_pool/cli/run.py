@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import stat
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
+from twikit_pool.cli.plan import in_a_line, never_in_a_line, print_plan, survey_of
 from twikit_pool.cli.progress import Meter, Way, show
 from twikit_pool.cli.run_summary import print_summary
 from twikit_pool.clock import SYSTEM_CLOCK
@@ -23,12 +25,17 @@ from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import ConfigError
 from twikit_pool.jobs import (
     WINDOW,
+    Holdups,
     JobReader,
     JobRunner,
+    Plan,
     Rejected,
     RejectsFile,
     ResultsFile,
     Summary,
+    Survey,
+    engagement,
+    plan_of,
 )
 from twikit_pool.pool import TwikitConnectionPool
 
@@ -39,6 +46,8 @@ FAILED: Final = 1
 REJECTED: Final = 3
 REJECTS_SHOWN: Final = 5
 """Rejected lines that are shown on screen; all are in the file."""
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks at what jobs wait for."""
 MOST_CONNECTIONS: Final = 10_000
 """A run is for all accounts that there are."""
 
@@ -58,13 +67,15 @@ async def run(
     window: int = WINDOW,
     timeout: float | None = None,
     progress: Way = "auto",
+    plan: Annotated[bool, Parameter(negative=())] = False,
+    allow_engagement: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Run a file of jobs, one JSON object a line, over all accounts.
 
     Run the same command again after an interruption to go on where it ended.
 
-    Exit codes: 0 all is well; 1 some jobs failed or are ambiguous; 3 some lines were rejected, whatever
-    became of the jobs; 130 and 143 interrupted.
+    Exit codes: 0 all is well; 1 some jobs failed or are ambiguous, or, with --plan, can never be done; 3 some
+    lines were rejected, whatever became of the jobs; 130 and 143 interrupted.
 
     Args:
         jobs: the file, or - for standard input.
@@ -78,9 +89,17 @@ async def run(
         window: jobs read ahead; calls in flight are at most one an account.
         timeout: seconds that a job may wait for an account; as long as needed when not given.
         progress: how to show it; auto is live on a terminal and plain elsewhere.
+        plan: send nothing; say how long the jobs would take, what decides that, and which can never be done.
+        allow_engagement: run likes, reposts and follows too, which X forbids to automate. Simulated accounts
+            need no leave.
     """
     choice = AccountChoice(
-        cookies=cookies, store=store, sandbox=sandbox, sandbox_faults=sandbox_faults, simulator=simulator
+        cookies=cookies,
+        store=store,
+        sandbox=sandbox,
+        sandbox_faults=sandbox_faults,
+        simulator=simulator,
+        engagement=allow_engagement,
     )
     for name, value, least in (("--window", window, 1), ("--sandbox", sandbox, 1), ("--timeout", timeout, 0)):
         if value is not None and not value >= least:
@@ -90,19 +109,45 @@ async def run(
     place = results or Path(".".join([part for part in name if part] + ["results.jsonl"]))
     rejected = place.with_name(f"{place.name}.rejects.jsonl")
     config = ConnectionPoolConfig(acquire_timeout=None, max_connections=MOST_CONNECTIONS)
+    if plan:
+        config = config.changed(min_connections=0, initial_connections=0)
     with _opened(jobs, apart_from=(place, rejected)) as descriptor:
         async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
             if not pool.account_ids:
                 raise ConfigError(
                     "there are no accounts there: nothing was run; see `twikit-pool accounts list`"
                 )
-            reader = JobReader(descriptor, accounts=set(pool.account_ids))
-            with (
-                ResultsFile(place) as kept,
-                RejectsFile(rejected) as rejects,
-            ):
-                runner = JobRunner(pool, results=kept, window=window, timeout=timeout)
+            if plan:
+                pool.suspend()  # not even the check of an ill account is sent
+            with ExitStack() as files:
+                # A run that is not begun leaves no results behind.
+                kept = files.enter_context(ResultsFile(place)) if place.exists() else None
+                if plan or stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe is run as it arrives
+                    screen = courteous(None if progress == "none" else sys.stderr, stderr=True)
+                    survey = await survey_of(descriptor, pool, kept, screen)
+                    foreseen = plan_of(survey, pool, choice.call_seconds)
+                    if plan:
+                        print_plan(foreseen, survey, engagement_is=choice.engagement_is)
+                        return _planned(foreseen, survey, choice)
+                    if survey.engaging and not choice.may_engage:
+                        raise ConfigError(engagement.why_all_refused(survey.engaging))
+                    screen.print(in_a_line(foreseen))
+                    if never := never_in_a_line(foreseen):
+                        screen.print(Text(never, "red"), soft_wrap=True)
+                kept = kept or files.enter_context(ResultsFile(place))
+                rejects = files.enter_context(RejectsFile(rejected))
+                runner = JobRunner(
+                    pool, results=kept, window=window, timeout=timeout, allow_engagement=choice.may_engage
+                )
+                reader = JobReader(descriptor, accounts=set(pool.account_ids))
                 return await _Run(pool, reader, runner, kept, rejects).to_the_end(progress)
+
+
+def _planned(foreseen: Plan, survey: Survey, choice: AccountChoice) -> int:
+    """The exit code of a plan."""
+    if survey.rejected:
+        return REJECTED
+    return FAILED if foreseen.impossible or (survey.engaging and not choice.may_engage) else 0
 
 
 class _Run:
@@ -123,6 +168,7 @@ class _Run:
         self._rejects = rejects
         self._screen = courteous(sys.stderr, stderr=True)
         self._meter = Meter(runner=runner, reader=reader, pool=pool, clock=SYSTEM_CLOCK)
+        self._holdups = Holdups(pool)
         self._signal: int | None = None
 
     async def to_the_end(self, progress: Way) -> int:
@@ -135,7 +181,9 @@ class _Run:
             loop.add_signal_handler(signum, self._interrupted, signum)
         began = SYSTEM_CLOCK.monotonic()
         summary = Summary()
-        display = loop.create_task(show(way, self._screen, self._meter.take)) if way != "none" else None
+        beside = [loop.create_task(self._look_for_holdups())]
+        if way != "none":
+            beside.append(loop.create_task(show(way, self._screen, self._meter.take)))
         try:
             async with aclosing(self._runner.run(self._reader)) as ended:
                 async for each in ended:
@@ -144,15 +192,16 @@ class _Run:
                     else:
                         summary.add(each)
         finally:
-            if display is not None:
-                display.cancel()
-                await asyncio.wait([display])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
         print_summary(
             courteous(sys.stdout),
             summary=summary,
             runner=self._runner,
             seconds=SYSTEM_CLOCK.monotonic() - began,
-            accounts=len(self._pool.account_ids),
+            pool=self._pool,
+            holdups=self._holdups,
             results=self._results,
             rejects=self._rejects,
         )
@@ -160,6 +209,11 @@ class _Run:
             self._screen.print("Interrupted. Run the same command again to go on.", style="yellow")
             return 128 + self._signal
         return _exit_code(self._results.outcomes(), self._rejects.count)
+
+    async def _look_for_holdups(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            self._holdups.look(self._runner.waiting, LOOK_EVERY)
 
     def _reject(self, rejected: Rejected) -> None:
         self._rejects.add(rejected)

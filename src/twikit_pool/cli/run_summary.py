@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -11,10 +11,17 @@ from twikit_pool.cli.progress import lasting
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping
 
     from rich.console import Console
 
-    from twikit_pool.jobs import JobRunner, RejectsFile, ResultsFile, Summary
+    from twikit_pool.jobs import Holdups, JobRunner, RejectsFile, ResultsFile, Summary
+    from twikit_pool.pool import TwikitConnectionPool
+
+HOLDUPS_SHOWN: Final = 3
+"""What kept jobs waiting longest."""
+ILL_SHOWN: Final = 20
+"""Ill accounts that are named; `accounts list` has all."""
 
 
 def print_summary(
@@ -23,11 +30,12 @@ def print_summary(
     summary: Summary,
     runner: JobRunner,
     seconds: float,
-    accounts: int,
+    pool: TwikitConnectionPool,
+    holdups: Holdups,
     results: ResultsFile,
     rejects: RejectsFile,
 ) -> None:
-    """Tables by action and outcome, then how long it took and which files were written."""
+    """Tables by action and outcome, how long it took and what for, which files were written, who is ill."""
     actions = Table("action", "jobs", "ok", "p50 s", "p95 s", "accounts", box=None, pad_edge=False)
     for column in actions.columns[1:]:
         column.justify = "right"
@@ -49,7 +57,9 @@ def print_summary(
     facts = Table.grid(padding=(0, 2))
     facts.add_row("outcomes", Text(_tally(runner.outcomes) or "no job ended"))
     facts.add_row("run", f"{ended:,} jobs in {lasting(seconds)}, {rate:.1f}/s, {runner.retries} retries")
-    facts.add_row("accounts", f"{len(summary.accounts)} used of {accounts}")
+    facts.add_row("accounts", f"{len(summary.accounts)} used of {len(pool.account_ids)}")
+    for row, (endpoint, cause, held) in enumerate(holdups.longest(HOLDUPS_SHOWN)):
+        facts.add_row("" if row else "held up", Text(f"{endpoint} for {lasting(held)} by {cause}"))
     in_all = results.outcomes()
     if in_all != runner.outcomes:
         facts.add_row("in all", Text(f"{_tally(in_all)}, with what earlier runs ended"))
@@ -60,7 +70,15 @@ def print_summary(
     if rejects.count:
         facts.add_row("rejected", Text(f"{rejects.count:,} lines, see {rejects.path}", "red"))
     facts.add_row("results", Text(str(results.path)))
+    _add_ill(facts, pool.ill_accounts())
     console.print(facts, soft_wrap=True)
+
+
+def _add_ill(facts: Table, ill: Mapping[str, str]) -> None:
+    for row, (account_id, why) in enumerate(list(ill.items())[:ILL_SHOWN]):
+        facts.add_row(f"{len(ill)} ill" if not row else "", Text(f"{account_id}: {why}", "yellow"))
+    if len(ill) > ILL_SHOWN:
+        facts.add_row("", f"and {len(ill) - ILL_SHOWN} more, see `twikit-pool accounts list`")
 
 
 def _seconds(value: float | None) -> str:

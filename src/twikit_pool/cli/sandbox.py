@@ -20,7 +20,10 @@ TIME_SCALE: Final = 90.0
 """A rate window of 15 minutes lasts 10 seconds."""
 
 LATENCY: Final = 0.05
-"""Median seconds of a call."""
+"""Median seconds before a call is worked on."""
+
+CALL_SECONDS: Final = 0.1
+"""Seconds that a call lasts, what this process itself takes for it included."""
 
 FEWEST_FOR_FAULTS: Final = 5
 """With fewer accounts none is ill: too few would be left."""

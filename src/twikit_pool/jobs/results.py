@@ -100,6 +100,10 @@ class ResultsFile:
 
     # ------------------------------------------------------------ before a job
 
+    def knows(self, job: Job) -> bool:
+        """Whether there is a result for this job's id; unlike `has`, it notes nothing."""
+        return self._journal.find(job.id) is not None
+
     def has(self, job: Job) -> bool:
         """Whether an earlier run has a result for the job; notes that this run has come across it.
 

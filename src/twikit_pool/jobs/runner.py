@@ -15,16 +15,13 @@ from typing import Final
 import msgspec
 
 from twikit_pool.errors import (
-    AccountError,
-    AcquireTimeoutError,
-    ActionError,
     JobIdTaken,
-    NoAccountAvailable,
     PoolClosed,
-    PoolOverloadedError,
     ResultsError,
     TwikitPoolError,
 )
+from twikit_pool.jobs.engagement import why_refused
+from twikit_pool.jobs.failures import WITHOUT_A_CALL, result_of_failure, result_of_refusal
 from twikit_pool.jobs.job import Job, JobError, JobResult, Rejected
 from twikit_pool.jobs.lanes import Lanes
 from twikit_pool.jobs.results import ResultsFile, ambiguous
@@ -36,15 +33,6 @@ WINDOW: Final = 4096
 
 GRACE: Final = 10.0
 """Seconds that calls in flight have to end when a run is stopped."""
-
-_WITHOUT_A_CALL: Final = (
-    AccountError,
-    ActionError,
-    AcquireTimeoutError,
-    NoAccountAvailable,
-    PoolOverloadedError,
-)
-"""Why the pool makes no call for a job."""
 
 
 class _Running:
@@ -79,6 +67,8 @@ class JobRunner:
             ids are compared only among the jobs of the window.
         window: jobs taken from the input that have not ended, at most.
         timeout: seconds that each wait for an account may last; None takes the pool's.
+        allow_engagement: run likes, reposts and follows too (`Action.engages`). X forbids automating them, so
+            without this such a job is handed out as `Rejected` and nothing of it is sent.
 
     Attributes:
         taken: jobs taken from the input.
@@ -95,11 +85,13 @@ class JobRunner:
         results: ResultsFile | None = None,
         window: int = WINDOW,
         timeout: float | None = None,
+        allow_engagement: bool = False,
     ) -> None:
         self._pool = pool
         self._results = results
         self._window = max(window, 1)
         self._timeout = timeout
+        self._allow_engagement = allow_engagement
         self._lanes = Lanes(pool.capacity)
         self._running: set[_Running] = set()
         self._lines: dict[str, int] = {}  # of the jobs in the window, by id
@@ -117,6 +109,11 @@ class JobRunner:
     def under_way(self) -> int:
         """Jobs that were taken and have not ended."""
         return len(self._lines)
+
+    @property
+    def waiting(self) -> list[Job]:
+        """Jobs that have their turn and no request under way: they wait for an account or for calls."""
+        return [running.job for running in self._running if not running.sent]
 
     @property
     def stopping(self) -> bool:
@@ -194,6 +191,9 @@ class JobRunner:
         if done:
             self.skipped += 1
             return
+        if job.action.engages and not self._allow_engagement:
+            self._hand_out(Rejected(line=job.line, id=job.id, error=why_refused(job.action)))
+            return
         self.taken += 1
         self._lines[job.id] = job.line
         if self._lanes.enter(job):
@@ -245,14 +245,14 @@ class JobRunner:
             )
         except CallFailed as failure:
             if running.held_back is None:
-                self._keep(running, _of_failure(job, failure))
+                self._keep(running, result_of_failure(job, failure))
             elif isinstance(running.held_back, ResultsError):
                 raise running.held_back from None
         except PoolClosed:
             if not self._stopping:
                 raise
-        except _WITHOUT_A_CALL as error:
-            self._keep(running, _of_refusal(job, error))
+        except WITHOUT_A_CALL as error:
+            self._keep(running, result_of_refusal(job, error))
         except asyncio.CancelledError:
             if job.action.writes and running.sent:
                 why = JobError(reason="the run was stopped before X answered", taken=Taken.UNKNOWN.value)
@@ -337,53 +337,12 @@ async def run_jobs(
     results: ResultsFile | None = None,
     window: int = WINDOW,
     timeout: float | None = None,
+    allow_engagement: bool = False,
 ) -> AsyncGenerator[JobResult | Rejected]:
     """Run jobs over an open pool; arguments, results and errors as in `JobRunner`."""
-    runner = JobRunner(pool, results=results, window=window, timeout=timeout)
+    runner = JobRunner(
+        pool, results=results, window=window, timeout=timeout, allow_engagement=allow_engagement
+    )
     async with aclosing(runner.run(jobs)) as ended:
         async for each in ended:
             yield each
-
-
-def _of_failure(job: Job, failure: CallFailed) -> JobResult:
-    verdict = failure.verdict
-    why = JobError(
-        reason=verdict.reason,
-        status=verdict.status,
-        code=verdict.code,
-        taken=verdict.taken.value if job.action.writes else None,
-    )
-    if job.action.writes and verdict.taken is Taken.UNKNOWN:
-        result = ambiguous(job, why, account=failure.account_id)
-        return msgspec.structs.replace(result, attempts=failure.attempts)
-    return JobResult(
-        id=job.id,
-        line=job.line,
-        action=job.action.name,
-        outcome=verdict.outcome.value,
-        account=failure.account_id,
-        attempts=failure.attempts,
-        tags=job.tags,
-        error=why,
-    )
-
-
-def _of_refusal(job: Job, error: TwikitPoolError) -> JobResult:
-    match error:
-        case AcquireTimeoutError():
-            outcome = "timeout"
-        case PoolOverloadedError():
-            outcome = "overloaded"
-        case ActionError():
-            outcome = "refused"
-        case _:
-            outcome = "no_account"
-    return JobResult(
-        id=job.id,
-        line=job.line,
-        action=job.action.name,
-        outcome=outcome,
-        account=job.account,
-        tags=job.tags,
-        error=JobError(reason=str(error)),
-    )

@@ -149,7 +149,7 @@ def test_progress_on_a_terminal(command: Command, x: SimulatorProcess, tmp_path:
         (("jobs.jsonl", "--sandbox", "3", "--results", "jobs.jsonl"), 2, "would be written over"),
         (("jobs.jsonl", "--store", ""), 2, "path is empty"),
         (("jobs.jsonl", "--store", "typo.db"), 2, "there is no account store"),
-        (("jobs.jsonl", "--cookies", "nothing_here"), 1, "no cookie file"),
+        (("jobs.jsonl", "--cookies", "nothing_here"), 2, "no cookie file"),
         (("jobs.jsonl", "--simulator", "http://127.0.0.1:1"), 2, "no simulator answers"),
     ],
 )

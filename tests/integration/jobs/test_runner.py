@@ -140,6 +140,18 @@ async def test_jobs_of_ill_accounts_end_at_once(open_pool: Open, in_turn: InTurn
     assert {each.outcome for each in nobody.values()} == {"no_account"}
 
 
+async def test_an_operation_that_x_has_changed_ends_its_jobs_and_not_the_run(
+    open_pool: Open, in_turn: InTurn
+) -> None:
+    searches = [read(f"search-{number}", SearchTweet(query="python")) for number in range(20)]
+    others = [read(f"other-{number}") for number in range(20)]
+    async with Simulator(accounts=3) as x, open_pool(x) as pool:
+        x.fault("stale_query", endpoint="SearchTimeline")
+        results = await run(JobRunner(pool), in_turn([*searches, *others]))
+    assert {results[each.id].outcome for each in searches} == {"library_stale"}
+    assert {results[each.id].outcome for each in others} == {"ok"}
+
+
 async def test_a_timeout_bounds_the_wait_for_an_account(open_pool: Open, in_turn: InTurn) -> None:
     jobs = [read(str(number), SearchTweet(query="python"), "sim_001") for number in range(2)]
     async with Simulator(accounts=1, overrides={"SearchTimeline": 1}) as x, open_pool(x) as pool:
@@ -353,7 +365,7 @@ async def test_a_summary_of_results(open_pool: Open, in_turn: InTurn) -> None:
     jobs = [*(read(str(number)) for number in range(10)), read("gone", GetUser(handle="nobody_here"))]
     follow = Job(id="f", action=FollowUser(user_id="1000500001"), account="sim_002")
     async with Simulator(accounts=2) as x, open_pool(x) as pool:
-        async for each in run_jobs(pool, in_turn([*jobs, follow])):
+        async for each in run_jobs(pool, in_turn([*jobs, follow]), allow_engagement=True):
             assert isinstance(each, JobResult)
             summary.add(each)
     assert (summary.actions["get_user"].jobs, summary.actions["get_user"].ok) == (11, 10)
