@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import pkgutil
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -43,6 +45,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=benchmarks.__doc__)
     parser.add_argument("name", nargs="?", help="which one to run; without it, list them")
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
+    parser.add_argument(
+        "--traces", type=Path, metavar="DIR", help="CSV files of timestamp,value per 5 minutes"
+    )
     chosen = parser.parse_args()
     if chosen.name is None:
         print(listing())
@@ -51,7 +56,11 @@ def main() -> int:
     if module is None:
         print(f"no benchmark named {chosen.name!r}\n\n{listing()}", file=sys.stderr)
         return 2
-    report: Report = importlib.import_module(module).run()
+    run = importlib.import_module(module).run
+    traced = "traces" in inspect.signature(run).parameters
+    if chosen.traces is not None and not traced:
+        parser.error(f"{chosen.name} takes no traces")
+    report: Report = run(traces=chosen.traces) if traced else run()
     if not chosen.json:
         for name, figure in report.figures.items():
             shown = f"{figure:,.3f}" if isinstance(figure, float) else str(figure)
