@@ -544,7 +544,7 @@ class Matching:
             self.sharing.taken(self, connection.member)
         if self.trials is not None:
             self.trials.begun(connection)
-        if came is not None:
+        if came is not None and self.waiting.listeners:
             self.waiting.served(request.priority, now - came)
         if self.leases.subscriptions:
             waited = 0.0 if came is None else now - came
