@@ -28,7 +28,7 @@ from twikit_pool.pool.circuit import HALF_OPEN, ON_TRIAL, OPEN, PAUSES, Circuit,
 from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.evidence import BURST, Evidence, Fault, Kind
 from twikit_pool.pool.member import Bar, Member
-from twikit_pool.pool.needs import USABLE, endpoint_bit
+from twikit_pool.pool.needs import USABLE, need_of
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict, call_held_back
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Circuits:
             CallFailed: it must wait; nothing was sent, and the verdict is `held_back`.
             LibraryOutOfDate: the library is out of date for this endpoint.
         """
-        need = USABLE if endpoint is None else USABLE | endpoint_bit(endpoint)
+        need = need_of(endpoint)
         trial, now = self._trials.get(connection), self._clock.monotonic()
         for circuit in self._needed(connection.member, need):
             if circuit.state is OPEN or (circuit.state is ON_TRIAL and circuit.trial is not trial):

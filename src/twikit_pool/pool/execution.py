@@ -156,7 +156,7 @@ class Patience:
         return True
 
     def _waits_for_a_circuit(self, verdict: Verdict) -> bool:
-        return bool(self._pool.matching.shut & need_of(verdict.endpoint, frozenset[str]()))
+        return bool(self._pool.matching.shut & need_of(verdict.endpoint))
 
 
 async def execute(

@@ -51,7 +51,7 @@ def low_bit(endpoint_bit: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def need_of(endpoint: str | None, capabilities: frozenset[str], *, low: bool = False) -> int:
+def need_of(endpoint: str | None, capabilities: frozenset[str] = frozenset(), *, low: bool = False) -> int:
     """What a request needs that spends this endpoint and asks for these capabilities."""
     need = USABLE | capability_bits(capabilities)
     if endpoint is None:
