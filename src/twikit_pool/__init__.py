@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from twikit_pool.drop_in import PooledClient
     from twikit_pool.errors import TwikitPoolError
     from twikit_pool.events import EventBus
+    from twikit_pool.manager import TwikitConnectionPoolManager
     from twikit_pool.pool import (
         ConnectionPriority,
         ConnectionRequest,
         PooledTwikitConnection,
         TwikitConnectionPool,
-        TwikitConnectionPoolManager,
     )
     from twikit_pool.sessions import CallFailed, Outcome, TwikitBackend, TwikitSession, TwikitSessionManager
 
@@ -51,7 +51,7 @@ _HOME: Final = {
     "PooledTwikitConnection": "pool",
     "TwikitBackend": "sessions",
     "TwikitConnectionPool": "pool",
-    "TwikitConnectionPoolManager": "pool",
+    "TwikitConnectionPoolManager": "manager",
     "TwikitPoolError": "errors",
     "TwikitSession": "sessions",
     "TwikitSessionManager": "sessions",

@@ -16,13 +16,8 @@ from tests.simulation.simulated_x import SimulatedX, account, pool_of
 from twikit_pool.accounts import Account, MemoryAccounts
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import PoolClosed
-from twikit_pool.pool import (
-    ConnectionRequest,
-    Lease,
-    PoolHooks,
-    TwikitConnectionPool,
-    TwikitConnectionPoolManager,
-)
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import ConnectionRequest, Lease, PoolHooks, TwikitConnectionPool
 from twikit_pool.sessions.actions import parse_action
 
 

@@ -17,7 +17,8 @@ from twikit_pool.accounts import AccountState, Credentials, MemoryAccounts, Stan
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import StoreError
 from twikit_pool.events import AccountStateChanged, Event
-from twikit_pool.pool import PoolHooks, TwikitConnectionPool, TwikitConnectionPoolManager
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import PoolHooks, TwikitConnectionPool
 from twikit_pool.pool.healing import AT_ONCE, LONGEST
 from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.responses import RawResponse

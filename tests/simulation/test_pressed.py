@@ -21,7 +21,8 @@ from twikit_pool.errors import (
     PoolError,
     StoreError,
 )
-from twikit_pool.pool import ConnectionRequest, ConnectionState, TwikitConnectionPoolManager
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import ConnectionRequest, ConnectionState
 from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken
 from twikit_pool.sessions.responses import RawResponse, XError

@@ -15,13 +15,8 @@ from twikit_pool.accounts import MemoryAccounts, Standing
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import AcquireTimeoutError, EmergencyStopped, LeaseLost, PoolClosed, StoreError
 from twikit_pool.events import CircuitHalfOpened
-from twikit_pool.pool import (
-    ConnectionPriority,
-    ConnectionRequest,
-    PoolHooks,
-    TwikitConnectionPool,
-    TwikitConnectionPoolManager,
-)
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import ConnectionPriority, ConnectionRequest, PoolHooks, TwikitConnectionPool
 from twikit_pool.pool.pool import CLOSING_PATIENCE
 from twikit_pool.sessions.outcomes import CallFailed
 

@@ -18,7 +18,8 @@ from tests.simulation.simulated_loop import Cancel, Order, SimulatedLoop, stream
 from tests.simulation.simulated_x import SimulatedX, account
 from twikit_pool.accounts import MemoryAccounts
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.pool import PoolHooks, TwikitConnectionPoolManager
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import PoolHooks
 from twikit_pool.sessions.manager import TwikitSessionManager
 
 PATIENCE: Final = 6 * 3600.0

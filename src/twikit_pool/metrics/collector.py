@@ -12,8 +12,8 @@ from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import MetricsCollected, Subscription
 from twikit_pool.metrics.pool_metrics import PoolMetrics, Usage, aggregate
 from twikit_pool.metrics.tally import COUNTED, PoolTotals, Tally
-from twikit_pool.pool.manager import TwikitConnectionPoolManager
 from twikit_pool.pool.pool import TwikitConnectionPool
+from twikit_pool.pool.pools import Pools, pools_of
 from twikit_pool.pool.request import check_seconds
 from twikit_pool.redaction import without_frames
 
@@ -38,7 +38,7 @@ class Collected(NamedTuple):
 class PoolCollector:
     """Measures while it is entered, and tells `metrics_collected` at each interval's end.
 
-    A manager has one at a time; a pool may have several.
+    A pool, or a manager, may have several.
 
         async with PoolCollector(pool) as collector:
             ...
@@ -56,7 +56,7 @@ class PoolCollector:
 
     def __init__(
         self,
-        source: TwikitConnectionPool | TwikitConnectionPoolManager,
+        source: TwikitConnectionPool | Pools,
         *,
         interval: float | None = None,
         measure: Callable[[TwikitConnectionPool], Usage] | None = None,
@@ -77,14 +77,13 @@ class PoolCollector:
 
     async def __aenter__(self) -> Self:
         source = self._source
-        manager = source if isinstance(source, TwikitConnectionPoolManager) else None
-        if self._subscription is not None or (manager is not None and manager.on_pool is not None):
-            raise PoolError(f"this {type(source).__name__} is measured already: share its collector")
+        if self._subscription is not None:
+            raise PoolError("this collector measures already: make another")
         self._subscription, self._dropped = source.events.subscribe(*COUNTED, maxlen=QUEUE), 0
         for pool in self._pools().values():
             self._tally(pool)
-        if manager is not None:
-            manager.on_pool = self._tally
+        if not isinstance(source, TwikitConnectionPool):
+            source.on_pool.append(self._tally)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="metrics")
         return self
 
@@ -95,8 +94,8 @@ class PoolCollector:
         try:
             await asyncio.wait([self._task])
         finally:
-            if isinstance(self._source, TwikitConnectionPoolManager):
-                self._source.on_pool = None
+            if not isinstance(self._source, TwikitConnectionPool):
+                self._source.on_pool.remove(self._tally)
             self.collect()
             self._events().close()
             self._subscription = None
@@ -166,8 +165,7 @@ class PoolCollector:
         return min((each.pool.config.metrics_interval for each in self._tallies.values()), default=READING)
 
     def _pools(self) -> Mapping[str, TwikitConnectionPool]:
-        source = self._source
-        pools = {source.pool_id: source} if isinstance(source, TwikitConnectionPool) else source.pools
+        pools = pools_of(self._source)
         return {pool_id: pool for pool_id, pool in pools.items() if pool.config.enable_metrics}
 
     def _tally(self, pool: TwikitConnectionPool) -> None:

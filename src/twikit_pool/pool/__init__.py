@@ -8,33 +8,15 @@ from twikit_pool.pool.control import Mode
 from twikit_pool.pool.execution import Execution
 from twikit_pool.pool.explanation import Explanation
 from twikit_pool.pool.hooks import PoolHooks
-from twikit_pool.pool.integrations import (
-    AnalyticsSink,
-    Broadcaster,
-    CampaignEmergencyStop,
-    CampaignEnded,
-    CampaignEvent,
-    CampaignPriorityChanged,
-    CampaignSource,
-    CampaignStarted,
-)
 from twikit_pool.pool.lease import Lease
-from twikit_pool.pool.manager import TwikitConnectionPoolManager
 from twikit_pool.pool.pool import TwikitConnectionPool
+from twikit_pool.pool.pools import Pools, pools_of
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.pool.reservations import Reservation
 from twikit_pool.pool.status import PoolStatus
 
 __all__ = [
-    "AnalyticsSink",
     "BrakeInfo",
-    "Broadcaster",
-    "CampaignEmergencyStop",
-    "CampaignEnded",
-    "CampaignEvent",
-    "CampaignPriorityChanged",
-    "CampaignSource",
-    "CampaignStarted",
     "CircuitInfo",
     "CircuitState",
     "ConnectionInfo",
@@ -50,7 +32,8 @@ __all__ = [
     "PoolHooks",
     "PoolStatus",
     "PooledTwikitConnection",
+    "Pools",
     "Reservation",
     "TwikitConnectionPool",
-    "TwikitConnectionPoolManager",
+    "pools_of",
 ]

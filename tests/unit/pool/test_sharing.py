@@ -9,7 +9,8 @@ import pytest
 from tests.simulation.simulated_x import SimulatedX
 from tests.unit.pool.scene import ask, gone, scene, settle, take
 from twikit_pool.errors import AcquireTimeoutError
-from twikit_pool.pool import ConnectionPriority, TwikitConnectionPool, TwikitConnectionPoolManager
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.pool import ConnectionPriority, TwikitConnectionPool
 
 
 @asynccontextmanager

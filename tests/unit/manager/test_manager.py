@@ -18,6 +18,7 @@ from twikit_pool.errors import (
     PoolNotFound,
 )
 from twikit_pool.events import PoolShutDown
+from twikit_pool.manager import TwikitConnectionPoolManager
 from twikit_pool.pool import (
     ConnectionPriority,
     ConnectionRequest,
@@ -25,7 +26,6 @@ from twikit_pool.pool import (
     PooledTwikitConnection,
     PoolHooks,
     TwikitConnectionPool,
-    TwikitConnectionPoolManager,
 )
 
 

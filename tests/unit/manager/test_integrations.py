@@ -13,14 +13,8 @@ from tests.simulation.simulated_x import SimulatedX, pool_of
 from tests.unit.pool.scene import CALM, settle, take
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import EmergencyStopped, TwikitPoolError
-from twikit_pool.pool import (
-    ConnectionPriority,
-    Mode,
-    PoolStatus,
-    TwikitConnectionPool,
-    TwikitConnectionPoolManager,
-)
-from twikit_pool.pool.integrations import (
+from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.manager.integrations import (
     PATIENCE,
     CampaignEmergencyStop,
     CampaignEnded,
@@ -29,6 +23,7 @@ from twikit_pool.pool.integrations import (
     CampaignStarted,
     Integration,
 )
+from twikit_pool.pool import ConnectionPriority, Mode, PoolStatus, TwikitConnectionPool
 
 
 class Hub:

@@ -11,8 +11,8 @@ from twikit_pool.accounts.model import Account
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import EventBus
+from twikit_pool.manager.integrations import Integration, Integrations
 from twikit_pool.pool.hooks import PoolHooks
-from twikit_pool.pool.integrations import Integration, Integrations
 from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.request import ConnectionRequest
@@ -46,7 +46,7 @@ class TwikitConnectionPoolManager:
         self._shared: set[str] = set()
         self._integrations: dict[str, Integrations] = {}
         self.events = events or EventBus()
-        self.on_pool: Callable[[TwikitConnectionPool], None] | None = None
+        self.on_pool: list[Callable[[TwikitConnectionPool], None]] = []
         """Called with each pool that is made, before it opens."""
 
     async def __aenter__(self) -> Self:
@@ -102,8 +102,8 @@ class TwikitConnectionPoolManager:
             self._sharing.join(pool.matching)
             self._shared.add(name)
         self._pools[name] = pool
-        if self.on_pool is not None:
-            self.on_pool(pool)
+        for told in tuple(self.on_pool):
+            told(pool)
         try:
             self._integrations[name] = Integrations(pool, integrations)
             await pool.open()

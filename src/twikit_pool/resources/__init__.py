@@ -1,0 +1,1 @@
+"""What connections cost: memory, CPU and network; and what is done about it."""
