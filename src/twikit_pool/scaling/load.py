@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 MOST: Final = 1e9
 """Calls, seconds, or calls a second beyond which a number is no measurement."""
@@ -28,6 +28,21 @@ class EndpointDemand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """A bound on a pool's size that is not among its settings.
+
+    Attributes:
+        kind: what sets it.
+        size: connections that there may be at most.
+        reason: why, in a few words that follow "; but".
+    """
+
+    kind: Literal["shared", "container"]
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """A pool's load at one moment. None is what nobody has measured.
 
@@ -45,6 +60,7 @@ class Load:
         demand: what is asked of each endpoint.
         accounts_usable: accounts that could be used now.
         opening: seconds that opening a connection takes.
+        ceilings: what bounds the size besides the settings; none goes below `min_connections`.
     """
 
     moment: float
@@ -60,6 +76,7 @@ class Load:
     demand: tuple[EndpointDemand, ...] = ()
     accounts_usable: int | None = None
     opening: float | None = None
+    ceilings: tuple[Ceiling, ...] = ()
 
     @property
     def offered(self) -> float | None:
