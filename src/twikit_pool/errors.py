@@ -119,6 +119,13 @@ class NoAccountAvailable(PoolError):
     """No account of the pool can serve this request, now or later; the message says why each cannot."""
 
 
+# ---------------------------------------------------------------- costs
+
+
+class FeedFailed(TwikitPoolError):
+    """A price or carbon feed cannot be asked, or its answer is none; it is asked again later."""
+
+
 # ---------------------------------------------------------------- jobs
 
 

@@ -78,6 +78,44 @@ class PoolResized(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingDecided(Event):
+    """The scaling engine decides otherwise than before; the fields are those of its `ScalingDecision`.
+
+    `size` is how many connections there are now.
+    """
+
+    action: str
+    size: int
+    target_size: int
+    wanted_size: int
+    reason: str
+    confidence: float | None
+    predicted_load: float | None
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingExecuted(Event):
+    """The pool was resized from `before` connections to `size`, as the scaling engine decided."""
+
+    before: int
+    size: int
+    reason: str
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowWorkLimited(Event):
+    """LOW requests may have this share of the connections from now on, because of what they cost.
+
+    A share of 1 is no limit; `reason` is "" then.
+    """
+
+    share: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolReconfigured(Event):
     """Settings were changed; `changed` names them."""
 
@@ -236,6 +274,13 @@ class EndpointCooling(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLoggedIn(ConnectionEvent):
+    """A session has made a handshake, which X sees as a log-in: the account's number `today` in 24 hours."""
+
+    today: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStateChanged(ConnectionEvent):
     """The account is in another state than `before`, with the evidence, never a secret.
 
@@ -325,6 +370,13 @@ class MetricsCollected(Event):
     """The pool's numbers were collected; `metrics` holds them by name, as plain values."""
 
     metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesOptimized(Event):
+    """Something was done about what connections cost; `result` tells what, as plain values."""
+
+    result: Mapping[str, Any]
 
 
 Unmade: TypeAlias = "tuple[Callable[..., Event], Any, Any, Any, Any]"

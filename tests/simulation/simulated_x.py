@@ -21,6 +21,7 @@ from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.outcomes import CODES
 from twikit_pool.sessions.records import Done, Page
 from twikit_pool.sessions.responses import RawResponse, XError
+from twikit_pool.sessions.traffic import Traffic
 
 WINDOW = 900.0
 
@@ -53,6 +54,8 @@ class SimulatedX:
     """The account of every request that left."""
     done: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     calls: Counter[str] = field(default_factory=Counter[str])
+    unparked: int = 0
+    """Links that began with what another one left."""
     links: list[SimulatedLink] = field(default_factory=list["SimulatedLink"])
     _windows: dict[tuple[str, str], tuple[float, int]] = field(
         default_factory=dict[tuple[str, str], tuple[float, int]]
@@ -63,7 +66,7 @@ class SimulatedX:
     def open(self, account: Account) -> SimulatedLink:
         if self.loop.time() < self.opens_from:
             raise OSError("no client can be made")
-        link = SimulatedLink(self, account.id)
+        link = SimulatedLink(self, account)
         self.links.append(link)
         return link
 
@@ -105,21 +108,33 @@ class SimulatedX:
         self.told[account_id, endpoint] = self._windows[account_id, endpoint][0]
 
 
+@dataclass
+class SimulatedHandshake:
+    """What a link leaves to the next one of its account."""
+
+    account_id: str
+    cookies: Cookies
+    taken: bool = False
+
+
 class SimulatedLink:
     """One account's client, which notices when it is misused."""
 
-    def __init__(self, x: SimulatedX, account_id: str) -> None:
+    def __init__(self, x: SimulatedX, account: Account) -> None:
         self.client: Any = self
         self.unfinished = 0
         self.cookies_changed = False
         self.handshake_due = False
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
+        self.traffic = Traffic()
         self.renewals = 0
         self.closed = False
         self._x = x
-        self._account_id = account_id
+        self._account_id = account.id
+        self._cookies = account.credentials.cookies
         self._busy = False
+        self._used = False
 
     async def perform(self, action: Action, files: Sequence[Media]) -> Done | Page[Done]:
         done = await self.request(action.spends, getattr(action, "tweet_id", ""))
@@ -139,7 +154,7 @@ class SimulatedLink:
         self.on_request(endpoint)
         self._x.sent.append(self._account_id)
         self.unfinished += 1
-        self._busy = True
+        self._busy = self._used = True
         try:
             await asyncio.sleep(grid(self._x.loop.rng, self._x.slowest))
             response = self._x.answer(self._account_id, endpoint)
@@ -162,7 +177,7 @@ class SimulatedLink:
         await self.request("account/settings", "")
 
     def cookies(self) -> Cookies:
-        return Cookies(auth_token="x", ct0="y")
+        return self._cookies
 
     async def renew(self) -> None:
         await asyncio.sleep(grid(self._x.loop.rng, 0.05))
@@ -170,6 +185,15 @@ class SimulatedLink:
         self.renewals += 1
 
     def renew_handshake(self) -> None: ...
+
+    def park(self) -> SimulatedHandshake | None:
+        return SimulatedHandshake(self._account_id, self._cookies) if self._used else None
+
+    def unpark(self, kept: SimulatedHandshake) -> None:
+        if self._used or kept.taken or (kept.account_id, kept.cookies) != (self._account_id, self._cookies):
+            self._x.misuses.append(f"{self._account_id}: used {self._used}, begins with {kept}")
+        self._used = kept.taken = True
+        self._x.unparked += 1
 
     def trim(self) -> None: ...
 

@@ -72,15 +72,25 @@ class VirtualX:
     def cookies(self, account_id: str) -> Cookies:
         return self.application.state.by_id[account_id].cookies
 
+    def requests(self, endpoint: str) -> int:
+        return self.application.state.calls.count(endpoint)
+
     def calls(self, *accounts: str, status: int | None = None) -> int:
         return sum(self.application.state.calls.count(account=each, status=status) for each in accounts)
 
-    def pool(self, config: ConnectionPoolConfig) -> TwikitConnectionPool:
+    def transport(self) -> httpx.AsyncBaseTransport:
+        return VirtualTransport(self.application)
+
+    def sessions(self, **options: Any) -> TwikitSessionManager:
         accounts = [
             Account(id=each.id, handle=each.handle, credentials=Credentials(cookies=Cookies(each.cookies)))
             for each in self.application.state.accounts
         ]
         clock, rng = self._loop.clock, self._loop.rng
-        backend = TwikitBackend(transport=lambda _account: VirtualTransport(self.application))
-        sessions = TwikitSessionManager(MemoryAccounts(accounts), backend=backend, clock=clock, rng=rng)
-        return TwikitConnectionPool(sessions, config, clock=clock, rng=rng)
+        backend = TwikitBackend(transport=lambda _account: self.transport())
+        return TwikitSessionManager(
+            MemoryAccounts(accounts), backend=backend, clock=clock, rng=rng, **options
+        )
+
+    def pool(self, config: ConnectionPoolConfig) -> TwikitConnectionPool:
+        return TwikitConnectionPool(self.sessions(), config, clock=self._loop.clock, rng=self._loop.rng)

@@ -14,6 +14,7 @@ from twikit_pool.redaction import Cookies
 from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.responses import RawResponse
+from twikit_pool.sessions.traffic import Traffic
 
 
 class Link(Protocol):
@@ -23,11 +24,13 @@ class Link(Protocol):
         client: the library's own client, for whatever the named actions lack.
         on_request: told the endpoint of each request just before it leaves.
         on_response: told each raw response, before the library interprets it.
+        traffic: where it counts what its requests and responses take.
     """
 
     client: Any
     on_request: Callable[[str], None] | None
     on_response: Callable[[RawResponse], None] | None
+    traffic: Traffic
 
     @property
     def unfinished(self) -> int:
@@ -68,6 +71,17 @@ class Link(Protocol):
 
     def renew_handshake(self) -> None:
         """Do the log-in handshake anew before the next call."""
+        ...
+
+    def park(self) -> object | None:
+        """What another link of the account can begin with in place of a handshake; None before the handshake.
+
+        A copy of keys and cookies, as secret as the link, that holds nothing of it: this link may be used on.
+        """
+        ...
+
+    def unpark(self, kept: Any) -> None:
+        """Begin with what `park` of another link gave, and which no third is given; before the first call."""
         ...
 
     def trim(self) -> None:

@@ -40,6 +40,10 @@ class SessionObserver(Protocol):
         """The account has another log-in now; sessions with the one before will not do any more."""
         ...
 
+    def logged_in(self, account_id: str, today: int) -> None:
+        """One of the account's sessions has made a handshake: its log-in number `today` in 24 hours."""
+        ...
+
     def window_changed(self, account_id: str, endpoint: str) -> None:
         """What `windows(account_id)` says of this endpoint may have changed, time's passing aside."""
         ...

@@ -22,7 +22,9 @@ from twikit_pool.sessions.backends.twikit import TwikitBackend
 from twikit_pool.sessions.known_accounts import KnownAccounts, SessionObserver
 from twikit_pool.sessions.ledger_book import LedgerBook
 from twikit_pool.sessions.limits import DEFAULT_CAPS, caps_by_endpoint, caps_of_account
+from twikit_pool.sessions.logins import Logins
 from twikit_pool.sessions.outcomes import CallFailed, Outcome, Verdict
+from twikit_pool.sessions.parking import Parking
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME
 from twikit_pool.sessions.session import TwikitSession
 from twikit_pool.sessions.windows import HANDSHAKE, RateWindows
@@ -37,7 +39,8 @@ class TwikitSessionManager:
     """The sessions of all accounts of a source; works with or without a pool above it.
 
     An account may have several sessions. They share its rate windows and its standing; what is learned of an
-    account stays known when they are closed.
+    account stays known when they are closed, and so does the handshake of a session that was well: it is
+    parked, and the account's next session begins with it.
 
     Args:
         source: where the accounts are, and where what changes about them is kept.
@@ -47,9 +50,16 @@ class TwikitSessionManager:
         caps: most calls of each account in a period, by endpoint or action: `{"post_tweet": "20/day"}`. They
             replace those of `DEFAULT_CAPS` for the same endpoint (`"none"` lifts them), and an account's own
             replace them.
+        parked_sessions: handshakes of closed sessions that are kept at most, of all accounts, some 10 KB
+            each; the longest parked make room. 0 parks none.
+        parked_for: seconds for which a handshake is used again. X changes its keys every few days; where it
+            has done so earlier, they are fetched anew by themselves.
+
+    Attributes:
+        logins: how often the accounts have logged in.
 
     Raises:
-        ConfigError: a cap is not understood.
+        ConfigError: a cap is not understood, or one of the last two is below 0.
         UnknownAction: a cap is for an action that there is not.
     """
 
@@ -61,6 +71,8 @@ class TwikitSessionManager:
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
         caps: Mapping[str, GivenCaps] | None = None,
+        parked_sessions: int = 10_000,
+        parked_for: float = 86_400.0,
     ) -> None:
         self._caps = caps_by_endpoint(DEFAULT_CAPS, caps or {})
         self.clock = clock
@@ -75,6 +87,8 @@ class TwikitSessionManager:
             source, clock=clock, sessions=self._sessions, observers=self._observers, caps_changed=self._recap
         )
         self._ledgers = LedgerBook(source, self._windows, self._sessions)
+        self._parking = Parking(parked_sessions, parked_for, clock)
+        self.logins = Logins(clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,14 +146,22 @@ class TwikitSessionManager:
         return session
 
     def open_account(self, account: Account) -> TwikitSession:
-        """A new session of an account, as it is known here; as it is given only when it is not known yet."""
+        """A new session of an account, as it is known here; as it is given only when it is not known yet.
+
+        It begins with the handshake of one that was closed, if there is one that still holds.
+        """
+        known = self._known.meet(account)
         session = TwikitSession(
-            self._known.meet(account),
+            known,
             self._backend,
             windows=self.windows(account.id),
             clock=self.clock,
             save_cookies=self._known.rotated,
+            note_login=self._logged_in,
         )
+        parked = self._parking.take(known)
+        if parked is not None:
+            session.unpark(parked)
         self._sessions.setdefault(account.id, []).append(session)
         return session
 
@@ -176,6 +198,16 @@ class TwikitSessionManager:
             self._ledgers.note(account_id)
         for observer in tuple(self._observers):
             observer.window_changed(account_id, endpoint)
+
+    def _logged_in(self, account_id: str) -> None:
+        self.logins.note(account_id)
+        for observer in tuple(self._observers):
+            observer.logged_in(account_id, self.logins.today(account_id))
+
+    @property
+    def parked(self) -> int:
+        """How many handshakes of closed sessions are kept."""
+        return len(self._parking)
 
     async def execute_action(
         self,
@@ -284,13 +316,25 @@ class TwikitSessionManager:
         return {endpoint: len(accounts) for endpoint, accounts in self._out_of_date.items()}
 
     def forget(self, session: TwikitSession) -> None:
-        """Give this session to nobody any more; whoever has it is to close it."""
+        """Give this session to nobody any more; whoever has it is to close it.
+
+        Its handshake is parked in this step, so that one that is opened in its place can begin with it,
+        unless the account is ill or has another log-in. After one that is not `trusted` it begins anew.
+        """
         account_id = session.account.id
-        left = [each for each in self._sessions.get(account_id, ()) if each is not session]
+        opened = self._sessions.get(account_id, ())
+        if session not in opened:
+            return
+        left = [each for each in opened if each is not session]
         if left:
             self._sessions[account_id] = left
         else:
-            self._sessions.pop(account_id, None)
+            del self._sessions[account_id]
+        if not session.trusted:
+            self._parking.drop(account_id)
+        known, parked = self._known.get(account_id), session.park()
+        if parked and known and parked.agrees(known) and known.standing.usable(self.clock.now()):
+            self._parking.add(parked)
 
     async def close_session(self, session: TwikitSession) -> None:
         """Close this session and no other. Calling it twice is harmless."""
@@ -303,7 +347,11 @@ class TwikitSessionManager:
             await self.close_session(session)
 
     async def aclose(self) -> None:
-        """Close every session and keep what was learned. The source stays open: its maker closes it."""
+        """Close every session and keep what was learned. The source stays open: its maker closes it.
+
+        What is parked is let go.
+        """
+        self._parking.close()
         await self._known.save_standings()
         for account_id in list(self._sessions):
             await self.close(account_id)

@@ -42,6 +42,10 @@ class Outcome(StrEnum):
     """Nothing in the table fits. Reported as it is; nobody is benched for it."""
 
 
+FINE: Final = frozenset({Outcome.OK, Outcome.CALLER_FAULT})
+"""Outcomes that neither X, an account nor a connection can be blamed for."""
+
+
 class Taken(StrEnum):
     """Whether X carried out a write."""
 

@@ -17,11 +17,14 @@ from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backend import Link, SessionBackend
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.outcomes import NO_CONNECTION, CallFailed, Outcome, Taken, Verdict, judge
+from twikit_pool.sessions.parking import LASTING_COOKIES, Parked, lasting
 from twikit_pool.sessions.responses import HANDSHAKE_SCRIPT, HOME, RawResponse
+from twikit_pool.sessions.traffic import Traffic
 from twikit_pool.sessions.windows import HANDSHAKE, RateWindows
 
 T = TypeVar("T")
 SaveCookies = Callable[[Account, Cookies], Awaitable[None]]
+NoteLogin = Callable[[str], None]
 OnSend = Callable[[], None]
 Gate = Callable[[], None]
 
@@ -37,8 +40,7 @@ CLOSING_PATIENCE: Final = 2 * STORE_PATIENCE
 CHECKED: Final = "account/settings"
 """The endpoint that tells whether X accepts an account, for the price of one cheap call."""
 
-LASTING_COOKIES: Final = frozenset({"auth_token", "ct0", "kdt", "twid"})
-"""The cookies worth keeping; the others (`__cf_bm`, `guest_id`, …) change with nearly every answer."""
+ILL_OR_STALE: Final = (Outcome.ACCOUNT_ILL, Outcome.SESSION_STALE)
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +97,9 @@ class TwikitSession:
         gate: called just before each request leaves; what it raises stops the request.
         closed: whether it may not be used any more.
         superseded: whether the account has another log-in meanwhile.
+        trusted: whether the account's next session may begin with this one's handshake. X's answers may speak
+            against it; so may whoever finds that it serves badly.
+        traffic: what its requests and answers took on the wire, also through clients that were replaced.
     """
 
     __slots__ = (
@@ -103,6 +108,7 @@ class TwikitSession:
         "_handshake_at",
         "_link",
         "_lock",
+        "_note_login",
         "_running",
         "_save_cookies",
         "_unanswered",
@@ -111,6 +117,8 @@ class TwikitSession:
         "closed",
         "gate",
         "superseded",
+        "traffic",
+        "trusted",
         "windows",
     )
 
@@ -122,14 +130,17 @@ class TwikitSession:
         windows: RateWindows,
         clock: Clock,
         save_cookies: SaveCookies,
+        note_login: NoteLogin,
     ) -> None:
         self.account = account
         self.windows = windows
         self.closed = False
         self.superseded = False
+        self.trusted = True
         self.gate: Gate | None = None
         self._clock = clock
         self._save_cookies = save_cookies
+        self._note_login = note_login
         self._attempt: _Attempt | None = None
         self._handshake_at = clock.monotonic()
         self._lock = asyncio.Lock()
@@ -141,11 +152,17 @@ class TwikitSession:
         self._link: Link = backend.open(account)
         self._link.on_request = self._about_to_send
         self._link.on_response = self._seen
+        self.traffic = self._link.traffic = Traffic()
 
     @property
     def client(self) -> Any:
         """The backend's own client, for whatever the named actions lack."""
         return self._link.client
+
+    @property
+    def link(self) -> Link:
+        """The client and its wire, to look at."""
+        return self._link
 
     @property
     def dirty(self) -> bool:
@@ -219,6 +236,8 @@ class TwikitSession:
                 self._running = False
         if verdict.outcome is Outcome.OK:
             return result
+        if verdict.renew_handshake or verdict.outcome in ILL_OR_STALE:
+            self.trusted = False
         raise CallFailed(self.account.id, name, verdict) from error
 
     async def _once(
@@ -307,6 +326,8 @@ class TwikitSession:
         self._unfinished = self._link.unfinished
         if response.endpoint == HANDSHAKE_SCRIPT:
             self._handshake_at = self._clock.monotonic()
+        elif response.endpoint == HOME:
+            self._note_login(self.account.id)
         if self._attempt is not None:
             self._attempt.responses.append(response)
         self.windows.note(response, given_up=not in_flight)
@@ -334,6 +355,19 @@ class TwikitSession:
                 return
             self.account = self.account.with_cookies(cookies)
         self._link.cookies_changed = False
+
+    def park(self) -> Parked | None:
+        """What the account's next session can begin with; None without a handshake that can be trusted."""
+        kept = self._link.park() if self.trusted else None
+        if kept is None:
+            return None
+        cookies = lasting(self._link.cookies())
+        return Parked(account=self.account, cookies=cookies, handshake_at=self._handshake_at, kept=kept)
+
+    def unpark(self, parked: Parked) -> None:
+        """Begin with what another session of the account left; before the first call."""
+        self._link.unpark(parked.kept)
+        self._handshake_at = parked.handshake_at
 
     async def renew(self) -> None:
         """Replace a dirty HTTP client, so that the next caller need not wait for it."""

@@ -14,6 +14,7 @@ from twikit_pool.redaction import Cookies
 from twikit_pool.sessions import Action, TwikitSessionManager
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.responses import RawResponse, XError
+from twikit_pool.sessions.traffic import Traffic
 
 LENGTH = 900.0
 EPOCH = 1_700_000_000
@@ -80,6 +81,7 @@ class StandInLink:
         self.jar = account.credentials.cookies
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
+        self.traffic = Traffic()
         self.closed = 0
         self._x = x
         self._generation = 0
@@ -134,6 +136,13 @@ class StandInLink:
 
     def renew_handshake(self) -> None:
         self.handshake_due = True
+
+    def park(self) -> Cookies | None:
+        """It leaves its cookies."""
+        return None if self.handshake_due else self.jar
+
+    def unpark(self, kept: Cookies) -> None:
+        self.jar, self.handshake_due = kept, False
 
     def trim(self) -> None: ...
 

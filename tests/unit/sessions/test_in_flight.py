@@ -39,6 +39,8 @@ class Doorbell:
 
     def login_changed(self, account: object) -> None: ...
 
+    def logged_in(self, account_id: str, today: int) -> None: ...
+
     async def at_the_door(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):

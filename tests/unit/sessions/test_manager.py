@@ -76,6 +76,8 @@ class Ear:
     def login_changed(self, account: Account) -> None:
         self.logins.append(account.credentials.cookies["auth_token"])
 
+    def logged_in(self, account_id: str, today: int) -> None: ...
+
     def window_changed(self, account_id: str, endpoint: str) -> None:
         self.windows.append((account_id, endpoint))
 

@@ -11,10 +11,12 @@ context, the phase timeouts and the eye on every raw response.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, NamedTuple
 
 import httpx
 from twikit.client.client import Client
+from twikit.x_client_transaction.transaction import ClientTransaction
 
 from twikit_pool.accounts.model import Account
 from twikit_pool.redaction import Cookies
@@ -22,6 +24,7 @@ from twikit_pool.sessions.actions import Action
 from twikit_pool.sessions.backends.twikit.perform import perform
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.responses import RawResponse, endpoint_of_request, read_response
+from twikit_pool.sessions.traffic import Traffic, answer_bytes, request_bytes
 from twikit_pool.sessions.transport import TIMEOUT, Transport, direct, quiet_http_logs
 
 
@@ -90,27 +93,43 @@ class _Wire:
         on_request = self._link.on_request
         if on_request is not None and self is self._link.wire:
             on_request(endpoint_of_request(request))
+        self._link.traffic.sent += request_bytes(request)
         self.unfinished += 1
 
     async def end(self, response: httpx.Response) -> None:
         """A response begins; it is read to its end here."""
-        await response.aread()
+        try:
+            await response.aread()
+        finally:
+            self._link.traffic.received += answer_bytes(response)
         self.unfinished -= 1
         on_response = self._link.on_response
         if on_response is not None and self is self._link.wire:
             on_response(read_response(response))
 
 
+class _Kept(NamedTuple):
+    """What a link leaves to another of its account; it must not show itself."""
+
+    jar: Jar
+    transaction: ClientTransaction
+    user_id: str | None
+
+    def __repr__(self) -> str:
+        return "<what a closed session left>"
+
+
 class TwikitLink:
     """A twikit client of one account, and the eye on its wire."""
 
-    __slots__ = ("_account", "_transport", "client", "on_request", "on_response", "wire")
+    __slots__ = ("_account", "_transport", "client", "on_request", "on_response", "traffic", "wire")
 
     def __init__(self, account: Account, transport: Transport, language: str) -> None:
         self._account = account
         self._transport = transport
         self.on_request: Callable[[str], None] | None = None
         self.on_response: Callable[[RawResponse], None] | None = None
+        self.traffic = Traffic()
         self.wire = _Wire(self)
         self.client = XClient(language, self._http_settings())
         self.client.set_cookies(dict(account.credentials.cookies))
@@ -163,6 +182,19 @@ class TwikitLink:
     def renew_handshake(self) -> None:
         """Fetch X's transaction keys anew before the next call; X changes them every few days."""
         self.client.refresh_transaction()
+
+    def park(self) -> _Kept | None:
+        """A copy of the cookie jar, of X's transaction keys and of the user's id, which twikit remembers."""
+        if self.handshake_due:
+            return None
+        transaction = copy(self.client.client_transaction)
+        transaction.home_page_response = transaction._init_lock = None
+        return _Kept(Jar(self.client.jar), transaction, self.client._user_id)
+
+    def unpark(self, kept: _Kept) -> None:
+        """Begin with the cookies and keys of a link that is closed."""
+        self.client.jar, self.client.client_transaction, self.client._user_id = kept
+        self.client.adopt(self.client.http)
 
     def trim(self) -> None:
         """Let go of the parsed home page, hundreds of kilobytes, once its keys are taken."""
