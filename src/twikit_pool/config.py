@@ -64,6 +64,8 @@ _AGREEMENT: Final[tuple[tuple[str, Callable[[Any, Any], bool], str, str], ...]] 
     ("max_connections_per_account", operator.le, "at most", "max_connections"),
     ("open_backoff", operator.le, "at most", "open_backoff_max"),
     ("scale_up_threshold", operator.gt, "more than", "scale_down_threshold"),
+    ("optimize_cpu_pause", operator.ge, "at least", "optimize_cpu_lower"),
+    ("optimize_latency_close", operator.ge, "at least", "optimize_latency_lower"),
 )
 
 # ---------------------------------------------------------------- the settings
@@ -147,6 +149,7 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         shutdown_grace: seconds that running leases have to end when the pool shuts down.
 
         enable_auto_scaling: let the scaling engine resize the pool.
+        scaling_interval: seconds between two of its decisions.
         enable_predictive_scaling: let its forecast raise the size ahead of the load.
         scale_up_threshold: share of connections in use above which the pool grows.
         scale_down_threshold: share of connections in use below which it shrinks; less than the former.
@@ -166,6 +169,18 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
         scaling_dry_run: decide and tell, but change nothing.
         enable_resource_optimization: let the optimizer free what connections waste.
         resource_check_interval: seconds between two looks at what connections cost.
+        optimize_memory: bytes above which a connection is closed that is idle for `optimize_idle_after`.
+        optimize_garbage: bytes of one connection above which garbage is collected.
+        optimize_memory_share: share of the memory that the process may have above which it is, too.
+        optimize_cpu_lower: share of one core above which a connection is taken last.
+        optimize_cpu_pause: share above which it pauses; at least the former.
+        optimize_pause: seconds for which it does.
+        optimize_latency_lower: seconds of its latest calls above which it is taken last, if others are
+            clearly quicker.
+        optimize_latency_close: seconds above which an idle one is closed, likewise; at least the former.
+        optimize_idle_after: seconds without use after which an account's further connections are surplus.
+        optimize_long_idle: seconds without use after which any is closed that is not to be kept.
+        optimize_dry_run: tell what the optimizer would do, and do nothing.
         enable_metrics: collect metrics.
         metrics_interval: seconds between two collections.
         metrics_retention_days: days that collected metrics are kept, at least 1.
@@ -222,6 +237,7 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     shutdown_grace: Pause = 10.0
 
     enable_auto_scaling: bool = True
+    scaling_interval: Duration = 1.0
     enable_predictive_scaling: bool = True
     scale_up_threshold: Share = 0.8
     scale_down_threshold: Share = 0.3
@@ -237,6 +253,17 @@ class ConnectionPoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     scaling_dry_run: bool = False
     enable_resource_optimization: bool = True
     resource_check_interval: Duration = 300.0
+    optimize_memory: Several = 50_000_000
+    optimize_garbage: Several = 100_000_000
+    optimize_memory_share: Share = 0.9
+    optimize_cpu_lower: Share = 0.8
+    optimize_cpu_pause: Share = 0.95
+    optimize_pause: Duration = 60.0
+    optimize_latency_lower: Duration = 2.0
+    optimize_latency_close: Duration = 5.0
+    optimize_idle_after: Pause = 60.0
+    optimize_long_idle: Pause = 1800.0
+    optimize_dry_run: bool = False
     enable_metrics: bool = True
     metrics_interval: Duration = 10.0
     metrics_retention_days: Several = 7

@@ -251,6 +251,49 @@ async def switch(scene: Scene, rng: random.Random) -> None:
         )
 
 
+async def defer(scene: Scene, rng: random.Random) -> None:
+    """LOW work may have so much at once, or nothing, or all; in the end all again."""
+    for _ in range(6):
+        await some_time(rng, SPAN / 6)
+        scene.some_pool(rng).limit_low(rng.choice((0, 1, 2, None)), "on a whim")
+    for pool in scene.pools:
+        pool.limit_low(None)
+
+
+async def limit(scene: Scene, rng: random.Random) -> None:
+    """There may be only so many connections for a while, whatever the settings allow."""
+    for _ in range(6):
+        await some_time(rng, SPAN / 6)
+        scene.some_pool(rng).limit_size(rng.choice((0, 1, 2, 3, None)), "on a whim")
+    for pool in scene.pools:
+        pool.limit_size(None)
+
+
+async def tune(scene: Scene, rng: random.Random) -> None:
+    """Connections are taken last, pause, or go, whatever they are doing; in the end all are as they were."""
+    for _ in range(20):
+        await some_time(rng, SPAN / 20)
+        pool = scene.some_pool(rng)
+        connections = list(pool.connections())
+        if not connections:
+            continue
+        victim = rng.choice(connections)
+        match rng.randrange(5):
+            case 0:
+                pool.tuning.lower(victim)
+            case 1:
+                pool.tuning.restore(victim)
+            case 2:
+                pool.tuning.pause(victim, grid(rng, 5.0))
+            case 3:
+                pool.tuning.end_pause(victim)
+            case _:
+                pool.tuning.close(victim, "on a whim", serves_badly=rng.random() < 0.5)
+    for pool in scene.pools:
+        for each in list(pool.connections()):
+            pool.tuning.restore(each)
+
+
 async def suspend(scene: Scene, rng: random.Random) -> None:
     """Nobody is served for a while."""
     for _ in range(3):
@@ -395,6 +438,9 @@ FEATURES: Final[dict[str, Feature]] = {
     "broken openings": Feature(act=break_openings),
     "resize": Feature(act=resize),
     "reconfigure": Feature(act=reconfigure, raises=(CallFailed,)),
+    "deferral": Feature(act=defer),
+    "limits": Feature(act=limit),
+    "tuning": Feature(act=tune),
     "suspend": Feature(act=suspend),
     "emergency": Feature(act=stop, raises=(EmergencyStopped, CallFailed)),
     "drain": Feature(act=drain, raises=(PoolClosed, LeaseLost, CallFailed)),

@@ -13,8 +13,9 @@ from twikit_pool.pool.control import Mode
 from twikit_pool.pool.deadlines import SLOT
 from twikit_pool.pool.matching import NOBODY, Matching
 from twikit_pool.pool.member import Bar
-from twikit_pool.pool.needs import endpoint_bit, low_bit
+from twikit_pool.pool.needs import DEFERRABLE, endpoint_bit, low_bit
 from twikit_pool.pool.reservations import Owner
+from twikit_pool.pool.shelf import LAST
 from twikit_pool.pool.waiting import Line, Waiter
 
 CRITICAL = ConnectionPriority.CRITICAL
@@ -77,7 +78,11 @@ class Watch:
         for pool in self._pools:
             heart = pool.matching
             whole += (heart.waiting.total, heart.gate, heart.shut, len(heart.connections))
-            whole += [(each.epoch, each.state, each.reservation) for each in heart.connections.values()]
+            whole += (heart.most, heart.deferral.most, heart.deferral.opening)
+            whole += [
+                (each.epoch, each.state, each.reservation, each.lowered, each.pause)
+                for each in heart.connections.values()
+            ]
             whole += [(each.lacks, each.rests) for each in heart.members.values()]
         return tuple(whole)
 
@@ -93,6 +98,7 @@ class Watch:
         self._room_is_known(heart)
         self._windows_are_heeded(heart)
         self._reserved_go_to_their_owner(pool)
+        self._low_work_is_held_back(pool)
 
     def _each_in_one_state(self, pool: TwikitConnectionPool) -> None:
         """I2: and what lies on the shelves is exactly what is free."""
@@ -113,13 +119,17 @@ class Watch:
             for tier, groups in enumerate(shelf.tiers):
                 for lacks, group in groups.items():
                     for each in group:
-                        assert (each.member.lacks, each.member.tier) == (lacks, tier), "it lies elsewhere"
+                        at = LAST if each.lowered else each.member.tier
+                        assert (each.member.lacks, at) == (lacks, tier), "it lies elsewhere"
         for each in heart.connections.values():
             assert each in each.member.connections
             assert (each.state is ConnectionState.RESERVED) == (
                 each in self._free(heart) and bool(each.reservation)
             )
             assert not (each.state in SHELVED and each.spent), f"{each} is spent ({each.spent}) and free"
+            if each.state is ConnectionState.PAUSED:
+                assert each.pause is not None, f"{each} pauses for ever"
+                assert each.spent is None, f"{each} is spent ({each.spent}) and pauses"
             assert each.session is None or not each.session.closed or each.state is ConnectionState.OPENING
             if each.reservation is not None:
                 assert each.reservation.connection is each
@@ -131,7 +141,7 @@ class Watch:
     def _within_limits(self, pool: TwikitConnectionPool) -> None:
         """I2, I13: sizes and queues are bounded, and no more connections are opened than are wanted."""
         heart, config = pool.matching, pool.config
-        self._at_most(pool, "size", pool.size, config.max_connections)
+        self._at_most(pool, "size", pool.size, heart.most)
         self._at_most(pool, "waiting", heart.waiting.total, config.max_waiting)
         for priority, limit in enumerate(config.max_waiting_by_priority, start=1):
             if limit is not None:
@@ -166,11 +176,12 @@ class Watch:
         free = self._free(heart)
         for waiter in heart.waiting.everyone():
             for connection in free:
-                assert waiter.request.need & heart.shut or not could_serve(connection, waiter), (
+                shut = heart.shut & ~DEFERRABLE if connection.reservation else heart.shut
+                assert waiter.request.need & shut or not could_serve(connection, waiter), (
                     f"{connection} lies idle for {waiter.request}"
                 )
         for line in lines_of(heart):
-            room = len(heart.connections) < heart.config.max_connections or any(True for _ in heart.idle)
+            room = len(heart.connections) < heart.most or any(True for _ in heart.idle)
             if line.waiting > line.opening and room:
                 spare = heart.spare_for(line)
                 assert spare is None, f"{spare.id} has room, {line.waiting} wait, {line.opening} are opened"
@@ -218,6 +229,31 @@ class Watch:
         for connection in pool.connections():
             if connection.state is ConnectionState.RESERVED:
                 self._kept[connection] = (connection.epoch, connection.reservation)
+
+    def _low_work_is_held_back(self, pool: TwikitConnectionPool) -> None:
+        """LOW requests have no more than they may, and are held back only then."""
+        heart, most = pool.matching, pool.matching.deferral.most
+        leased, opening = heart.deferral._leased, heart.deferral.opening
+        assert opening == sum(line.opening for line in lines_of(heart) if line.need & DEFERRABLE)
+        for each in leased:
+            assert each.leased, f"{each} counts as leased"
+            assert each.request is not None
+            assert each.request.need & DEFERRABLE
+        if most is None:
+            assert not leased
+            assert not (heart.shut | heart.deferral.unopened) & DEFERRABLE
+            self._ceilings.pop((pool, "low"), None)
+            return
+        unkept = {
+            each
+            for each in pool.connections()
+            if each.leased and each.request and each.request.need & DEFERRABLE
+            if not each.reservation and each.request.reserved_for is None
+        }
+        assert unkept <= leased, f"{unkept - leased} do not count"
+        assert bool(heart.shut & DEFERRABLE) == (len(leased) >= most)
+        assert bool(heart.deferral.unopened) == (len(leased) + opening >= most)
+        self._at_most(pool, "low", len(leased), most)
 
     def _one_pool_each(self) -> None:
         """I1 across pools: one uses an account at a time, and the others know."""

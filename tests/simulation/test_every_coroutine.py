@@ -162,7 +162,7 @@ def test_i4_cancelled_at_any_step_it_leaves_nothing_behind(name: str, hooks: str
         mine = pool_of(x, source=UnhurriedAccounts([account("a0")])).sessions
         theirs = pool_of(x, source=UnhurriedAccounts([account("b0"), account("b1")])).sessions
         pool = TwikitConnectionPool(mine, config, hooks=HOOKS[hooks], clock=loop.clock, rng=loop.rng)
-        async with TwikitConnectionPoolManager(theirs) as manager:
+        async with TwikitConnectionPoolManager(theirs, automation=None) as manager:
             one = await manager.create_pool(
                 "one", config, accept=lambda each: each.id == "b0", hooks=HOOKS[hooks]
             )

@@ -440,7 +440,7 @@ def test_pools_of_one_manager_keep_their_accounts_and_take_in_new_ones(shared: b
     async def main(loop: SimulatedLoop) -> None:
         source = MemoryAccounts([account("a0"), account("a1")])
         sessions = pool_of(Clinic(loop), source=source).sessions
-        async with TwikitConnectionPoolManager(sessions) as manager:
+        async with TwikitConnectionPoolManager(sessions, automation=None) as manager:
             one = await manager.create_pool(
                 "one", settings(), accept=lambda each: each.id != "a1", shared=shared
             )

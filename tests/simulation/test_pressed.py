@@ -115,7 +115,7 @@ def slow_source(accounts: int) -> SlowSource:
 def test_i1_pools_that_open_at_once_share_no_account() -> None:
     async def main(loop: SimulatedLoop) -> None:
         pool = pool_of(SimulatedX(loop), source=slow_source(4))
-        async with TwikitConnectionPoolManager(pool.sessions) as manager:
+        async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
             made = await asyncio.gather(
                 manager.create_pool("one"), manager.create_pool("two"), return_exceptions=True
             )
@@ -160,7 +160,7 @@ def test_a_pool_that_could_not_open_keeps_no_name() -> None:
 
     async def main(loop: SimulatedLoop) -> None:
         pool = pool_of(SimulatedX(loop), source=Broken())
-        async with TwikitConnectionPoolManager(pool.sessions) as manager:
+        async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
             for _ in range(2):
                 with pytest.raises(StoreError):
                     await manager.create_pool("one")

@@ -164,7 +164,7 @@ def test_i14_what_is_lost_around_a_pool_stops_no_lease(order: Order) -> None:
     async def main(loop: SimulatedLoop) -> None:
         x = SimulatedX(loop, codes={"a1": [326], "a2": [326]})
         sessions = pool_of(x, source=BrokenStore([account(f"a{number}") for number in range(3)])).sessions
-        async with TwikitConnectionPoolManager(sessions) as manager:
+        async with TwikitConnectionPoolManager(sessions, automation=None) as manager:
             pool = await manager.create_pool("one", FOR_EVER, integrations=[Deaf()])
             with pool.events.subscribe(maxlen=2) as unread:
                 async with pool.acquire(ConnectionRequest(account_id="a0")) as lease:

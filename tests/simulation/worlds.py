@@ -41,7 +41,7 @@ class World:
     async def __call__(self, loop: SimulatedLoop) -> dict[str, float]:
         """Returns how much happened: virtual seconds, requests sent, and looks at the pools."""
         scene = self._scene(loop)
-        async with TwikitConnectionPoolManager(self._sessions(scene)) as manager:
+        async with TwikitConnectionPoolManager(self._sessions(scene), automation=None) as manager:
             for number in range(1 + ("shared" in scene.features)):
                 config = self._config(scene, number)
                 shared = "shared" in scene.features
@@ -166,6 +166,11 @@ WORLDS: Final[dict[str, World]] = {
         _world(
             "switched", "switches", "outages", "windows", "caps", "reserve", "deadlines", "illness", "shared"
         ),
+        _world(
+            "deferred", "deferral", "reservations", "scarce", "windows", "outages", "lazy", "broken openings"
+        ),
+        _world("limited", "limits", "resize", "reservations", "several", "scarce", "lazy", "broken openings"),
+        _world("tuned", "tuning", "reservations", "several", "windows", "checks", "hooks", "lazy", "reclaim"),
         _world("overload", "overload", "suspend", "plain order"),
         _world("everything", *FEATURES, share=0.4),
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twikit_pool.pool.member import Spending
 from twikit_pool.pool.needs import endpoint_bit, low_bit
-from twikit_pool.pool.shelf import TIERS
+from twikit_pool.pool.shelf import LAST
 
 if TYPE_CHECKING:
     from twikit_pool.config import ConnectionPoolConfig
     from twikit_pool.pool.matching import Matching
     from twikit_pool.pool.member import Member
+
+QUARTERS: Final = LAST
+"""Tiers by what is spent: all of a shelf but the last."""
 
 
 class Allowances:
@@ -60,7 +63,7 @@ class Allowances:
 
     def _heed_spending(self, member: Member, endpoint: str) -> int:
         share, until = member.windows.spent(endpoint) if self._spread else (0.0, inf)
-        tier = min(int(share * TIERS), TIERS - 1)
+        tier = min(int(share * QUARTERS), QUARTERS - 1)
         before = member.spending.get(endpoint)
         if before is not None:
             if before.tier == tier and before.over.when == until:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from twikit_pool.clock import Clock
 from twikit_pool.errors import PoolClosed
@@ -29,6 +30,14 @@ LONG_ENOUGH: Final = 10.0
 short sooner, and sooner than `call_timeout`, tells nothing."""
 
 
+class Meter(Protocol):
+    """Measures what calls take."""
+
+    def __call__(self, connection: PooledTwikitConnection, call: Awaitable[T], /) -> Awaitable[T]:
+        """The same call, measured for its connection."""
+        ...
+
+
 class Calls:
     """Makes calls for leases and health checks, and carries out what they come to.
 
@@ -36,7 +45,9 @@ class Calls:
         circuits: hold calls back that would fail anyway.
 
     Attributes:
+        begun, ended: the calls of leases that were asked for by endpoint, and those made by outcome.
         brake: gives the calls of leases their turns.
+        meter: measures each call, if somebody wants to know.
     """
 
     def __init__(
@@ -55,7 +66,10 @@ class Calls:
         self._clock = clock
         self._events = events
         self._publish = publish
+        self.begun: Counter[str] = Counter()
+        self.ended: Counter[Outcome] = Counter()
         self.brake = Brake(matching, publish)
+        self.meter: Meter | None = None
 
     async def attempt(
         self,
@@ -66,6 +80,8 @@ class Calls:
         timeout: float | None,
     ) -> T:
         """Make one call on a leased connection, and carry out what its outcome means for the account."""
+        if endpoint is not None:
+            self.begun[endpoint] += 1
         seconds = timeout if timeout is not None else self._matching.config.call_timeout
         turn = self.brake.begin(connection, name, endpoint, seconds)
         if turn is None:
@@ -118,7 +134,8 @@ class Calls:
         circuits, began = self._circuits, self._clock.monotonic()
         trial = circuits.admit(connection, name, endpoint)
         try:
-            result = await call(seconds)
+            under_way = call(seconds)
+            result = await (under_way if self.meter is None else self.meter(connection, under_way))
             connection.health.called(name, Outcome.OK, began, self._clock.monotonic())
             circuits.heard(connection, endpoint, WELL, began, trial)
         except CallFailed as failure:
@@ -141,6 +158,7 @@ class Calls:
     def _finished(
         self, connection: PooledTwikitConnection, name: str, began: float, verdict: Verdict
     ) -> None:
+        self.ended[verdict.outcome] += 1
         if self._events.heard:
             self._publish(
                 CallFinished,

@@ -143,4 +143,4 @@ class Checks:
         )
         if health.failed_checks >= self._matching.config.health_check_failures:
             reason = f"{health.failed_checks} health checks failed: {verdict.reason}"
-            self._lifecycle.retire(connection, reason)
+            self._lifecycle.replace(connection, reason)

@@ -70,7 +70,7 @@ class Circuits:
         self._clock = clock
         self._rng = rng
         self._publish = publish
-        self._evidence = Evidence(clock.monotonic, self._in_use, lambda: matching.config.max_connections)
+        self._evidence = Evidence(clock.monotonic, self._in_use, lambda: matching.most)
         self._x: Circuit | None = None
         self._endpoints: dict[str, Circuit] = {}
         self._accounts: dict[Member, Circuit] = {}
@@ -354,6 +354,7 @@ class Circuits:
     def _shut(self, circuit: Circuit) -> None:
         """Nobody gets what needs it any more."""
         self._matching.trials = self
+        self._matching.watch(self)
         if circuit.member is None:
             self._matching.shut |= circuit.bit
         else:
@@ -364,6 +365,7 @@ class Circuits:
         """What needs it can be had again, once or for good."""
         if next(self._all(), None) is None:
             self._matching.trials = None
+            self._matching.unwatch(self)
         if circuit.member is None and circuit.state is HALF_OPEN:
             self._matching.open_up(circuit.bit, circuit.tried)
         elif circuit.member is None:

@@ -11,6 +11,7 @@ import msgspec
 
 from twikit_pool.clock import wall_time
 from twikit_pool.pool.health import Health, Pace
+from twikit_pool.pool.shelf import LAST
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,6 +38,8 @@ class ConnectionState(StrEnum):
     """Between two leases: its HTTP client is being replaced after a call that did not end, or a hook runs."""
     CHECKING = "checking"
     """Its health is being checked."""
+    PAUSED = "paused"
+    """Nobody gets it for a while; see `tuning`."""
     CLOSED = "closed"
 
 
@@ -54,7 +57,8 @@ SHELVED: Final = frozenset({IDLE, RESERVED})
 class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a connection tells of itself. Durations are seconds, times UTC, rates 0 to 1.
 
-    The resources (`memory` in bytes, `cpu` in seconds, `network` in bytes) are None where nobody measures.
+    `network` are the bytes of its requests and answers; `memory` (bytes, an estimate) and `cpu` (seconds) are
+    None where no `ResourceMonitor` measures.
     """
 
     connection_id: str
@@ -90,16 +94,18 @@ class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
 class PastUse:
     """What connections that are closed were used for."""
 
-    __slots__ = ("leases", "seconds")
+    __slots__ = ("leases", "seconds", "traffic")
 
     def __init__(self) -> None:
         self.leases = 0
         self.seconds = 0.0
+        self.traffic = 0
 
     def add(self, connection: PooledTwikitConnection) -> None:
         """One was closed."""
         self.leases += connection.usage_count
         self.seconds += connection.usage_time
+        self.traffic += connection.traffic
 
 
 class PooledTwikitConnection:
@@ -113,6 +119,9 @@ class PooledTwikitConnection:
         borrower: the task that has leased it, or had it last.
         health: how well it serves.
         spent: why it is closed when its lease ends, if it is to be.
+        cpu, memory: seconds and bytes, while somebody measures them.
+        lowered: whether it is taken only where no other will do.
+        pause: when it is to be had again, if it is kept back; None if it is not.
     """
 
     __slots__ = (
@@ -120,6 +129,7 @@ class PooledTwikitConnection:
         "borrower",
         "check_pause",
         "checked_at",
+        "cpu",
         "created",
         "ends",
         "epoch",
@@ -129,8 +139,11 @@ class PooledTwikitConnection:
         "idle_since",
         "last_used",
         "leased_at",
+        "lowered",
         "member",
+        "memory",
         "opened_for",
+        "pause",
         "request",
         "reservation",
         "session",
@@ -171,6 +184,10 @@ class PooledTwikitConnection:
         self.check_pause = float("inf")
         """Seconds without use or check after which it is to be checked."""
         self.health: Final = Health(pace)
+        self.cpu: float | None = None
+        self.memory: int | None = None
+        self.lowered = False
+        self.pause: Deadline | None = None
 
     @property
     def account_id(self) -> str:
@@ -186,6 +203,16 @@ class PooledTwikitConnection:
     def usage_count(self) -> int:
         """How often it was leased: each lease is two epochs, its own and what comes after."""
         return (self.epoch + 1) // 2
+
+    @property
+    def traffic(self) -> int:
+        """Bytes of its requests and answers since it was opened."""
+        return 0 if self.session is None else self.session.traffic.sent + self.session.traffic.received
+
+    @property
+    def tier(self) -> int:
+        """The tier of the shelf in which it lies when it is free."""
+        return LAST if self.lowered else self.member.tier
 
     @property
     def leased(self) -> bool:
@@ -232,6 +259,9 @@ class PooledTwikitConnection:
             reservation_expires_at=None if reservation is None else at(reservation.expires),
             session_generation=self.generation,
             borrower=self.borrower.get_name() if self.leased and self.borrower is not None else None,
+            memory=self.memory,
+            cpu=self.cpu,
+            network=None if self.session is None else self.traffic,
         )
 
     def __repr__(self) -> str:

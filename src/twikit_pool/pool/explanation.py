@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +34,7 @@ class Explanation:
         notice: what else keeps them: the pool is suspended, say, or as large as it may be.
         opens_in: seconds until the first closed window among them opens; None when none is closed or nobody
             knows.
-        ahead: waiters before it in its line; None when it does not wait. Counted up to 100.
+        ahead: those before it who wait for the same; None when nobody has yet. Counted up to 100.
         wanted: what it asks for.
     """
 
@@ -98,11 +98,11 @@ def explain(
     census: Census,
     members: Mapping[str, Member],
     request: ConnectionRequest,
-    line: Line | None,
+    lines: Collection[Line],
     place: tuple[float, int] | None,
     notice: str,
 ) -> Explanation:
-    """Why this request waits, or would; `line` and `place` say where it stands."""
+    """Why this request waits, or would; `place` says where it stands among those in `lines`."""
     if request.account_id is not None:
         member = members.get(request.account_id)
         census = Census([] if member is None else [member], census.taken)
@@ -119,7 +119,9 @@ def explain(
                 what = f"keeping their last {request.endpoint} calls for more urgent requests"
         tally[what] += number
     opens = census.opens.get(to_low or bit)
-    ahead = None if line is None or place is None else line.ahead(place, COUNTED)
+    ahead: int | None = None
+    if place is not None and lines:
+        ahead = min(sum(line.ahead(place, COUNTED) for line in lines), COUNTED)
     return Explanation(
         accounts=tally.total(),
         in_all=census.members,

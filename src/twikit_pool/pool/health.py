@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from math import inf
 from statistics import median
 from typing import Final
@@ -25,6 +26,9 @@ from twikit_pool.sessions.outcomes import Outcome
 
 REMEMBERED: Final = 64
 """Latencies of the latest calls that a connection remembers."""
+
+LATELY: Final = 8
+"""Those of them that tell how it is now: few, so that it is soon seen when it has got well."""
 
 WEIGHT: Final = 0.1
 """Weight of the latest call in the means."""
@@ -162,6 +166,12 @@ class Health:
     def score(self) -> float:
         """How well it serves, from 0 to 1."""
         return min(self.quality, 1.0)
+
+    @property
+    def lately(self) -> float | None:
+        """Seconds that its last few calls took on average; None before the first."""
+        latest = list(islice(reversed(self._latencies or ()), LATELY))
+        return sum(latest) / len(latest) if latest else None
 
     @property
     def average(self) -> float | None:

@@ -3,8 +3,10 @@
 What is decided here is synchronous, like the matching; opening and closing themselves follow in tasks.
 Connections are opened for four reasons: somebody waits whom another connection could serve now, an owner's
 reservation lacks its connection, there are fewer than the floor, or one was closed that was still wanted.
-Never are more being opened for a line than wait in it, and never are there more than the maximum: at the
-maximum the connection that has been idle longest makes room.
+Never are more being opened for a line than wait in it, and never is one opened beyond the maximum: at the
+maximum the connection that has been idle longest makes room. When the maximum is lowered under what there
+is, idle ones go at once, and whichever comes free next, whoever waits for it: else a pool that is never idle
+would never shrink.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import httpx
 
 from twikit_pool.clock import Clock
-from twikit_pool.errors import TwikitPoolError
+from twikit_pool.errors import ConfigError, TwikitPoolError
 from twikit_pool.events import AccountQuarantined, ConnectionClosed, ConnectionCreated, ConnectionOpenFailed
 from twikit_pool.pool.connection import IDLE, SHELVED, ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.health import Pace
 from twikit_pool.pool.hooks import HookFailed, PoolHooks, run_hook
 from twikit_pool.pool.matching import NOBODY, Matching
 from twikit_pool.pool.member import Bar
-from twikit_pool.pool.needs import USABLE
+from twikit_pool.pool.needs import DEFERRABLE, USABLE
 from twikit_pool.pool.waiting import Heads
 from twikit_pool.redaction import without_frames
 
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 MOST_DOUBLINGS: Final = 64
 """Times that the pause after failed openings doubles: beyond any setting, and far from a float's end."""
+
+LATEST: Final = 0.1
+"""Weight of the latest opening in the mean of how long they take."""
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +82,8 @@ class Lifecycle:
     ) -> None:
         self.target: int | None = None
         """How many are to be kept, when somebody has said so (`resize`)."""
+        self.opening: float | None = None
+        """Mean seconds that opening took lately; None before anything was opened."""
         self.opened: Callable[[PooledTwikitConnection], None]
         """Called with every connection that has been opened, before anyone can have it."""
         self.may_send: Callable[[PooledTwikitConnection], None]
@@ -105,8 +112,7 @@ class Lifecycle:
     @property
     def floor(self) -> int:
         """Connections below which none is closed for being idle, and to which they are filled up."""
-        config = self._matching.config
-        return min(max(self.target or 0, config.min_connections), config.max_connections)
+        return min(max(self.target or 0, self._matching.config.min_connections), self._matching.most)
 
     # ------------------------------------------------------------ when to open
 
@@ -154,24 +160,36 @@ class Lifecycle:
     def came_free(self) -> None:
         """There may be room now for those who hunger for it; or there are more than there may be."""
         matching = self._matching
-        self.shrink(matching.config.max_connections, "there may be fewer connections now (max_connections)")
+        self.shrink(matching.most, self._too_many)
         while matching.gate < NOBODY and (claim := self._best_claim()) is not None:
             if not self._make_room():
                 return
             self._open(claim.member, claim.line)
-        matching.hunger = self.size > matching.config.max_connections
+        matching.hunger = self.size > matching.most
+
+    @property
+    def _too_many(self) -> str:
+        """Why one is closed when there are more than there may be."""
+        limited = self._matching.most < self._matching.config.max_connections
+        why = self._matching.limit_reason if limited else "max_connections"
+        return f"there may be fewer connections now ({why})"
 
     def gives_way(self, connection: PooledTwikitConnection, place: Place) -> bool:
         """Whether this connection, which has come free, was closed for a claim that comes before this place.
 
-        Without that, a connection that is never idle would never make room for an account without one.
+        Without that, a connection that is never idle would never make room for an account without one. One
+        that is too many is closed whoever waits for it.
         """
+        if self.size > self._matching.most:
+            connection.state = ConnectionState.RENEWING  # it lies on no shelf just now
+            self._discard(connection, self._too_many)
+            return True
         claim = self._best_claim()
         if claim is None or (claim.rank, claim.arrival) >= place[:2]:
             return False
         connection.state = ConnectionState.RENEWING  # it lies on no shelf just now
         self._discard_for_another(connection)
-        if self.size < self._matching.config.max_connections:
+        if self.size < self._matching.most:
             self._open(claim.member, claim.line)
         return True
 
@@ -198,7 +216,7 @@ class Lifecycle:
 
     def fill(self, to: int | None = None) -> None:
         """Open connections up to the floor, or this number, while there are accounts for them."""
-        to = self.floor if to is None else to
+        to = self.floor if to is None else min(to, self._matching.most)
         while self.size < to and self._matching.gate < NOBODY:
             member = self._matching.spare.peek(USABLE)
             if member is None:
@@ -209,7 +227,7 @@ class Lifecycle:
         """Whether one more may be opened; at the maximum the one that is idle longest makes room."""
         if self._making_room:
             return False  # the room is for somebody else
-        most = self._matching.config.max_connections
+        most = self._matching.most
         if self.size >= most and (coldest := self.coldest()) is not None:
             self._discard_for_another(coldest)
         return self.size < most
@@ -232,6 +250,9 @@ class Lifecycle:
         if line is not None:
             line.opening += 1
             connection.opened_for = line
+            if line.need & DEFERRABLE:
+                self._matching.deferral.opening += 1
+                self._matching.deferral.settle()
         self._bind_reservation(connection)
         self._matching.reshelve(member)
         self._own(self._open_session(connection))
@@ -264,17 +285,22 @@ class Lifecycle:
             self._failed(connection, failure)
         else:
             member.failures = 0
+            took = connection.idle_since - connection.created
+            self.opening = took if self.opening is None else self.opening + LATEST * (took - self.opening)
             connection.generation = 1
             self._publish(ConnectionCreated, account_id=member.id, connection_id=connection.id)
             self.opened(connection)
             self.finished(connection)
         if line is not None and (head := line.head()) is not None:
             self.wanted(head[2])  # it may have gone to somebody more urgent
+        self._matching.deferral.settle()
 
     def _no_more_opening(self, connection: PooledTwikitConnection) -> None:
         connection.state = ConnectionState.RENEWING
         if connection.opened_for is not None:
             connection.opened_for.opening -= 1
+            if connection.opened_for.need & DEFERRABLE:
+                self._matching.deferral.opening -= 1
             connection.opened_for = None
 
     def _failed(self, connection: PooledTwikitConnection, failure: Exception) -> None:
@@ -310,11 +336,16 @@ class Lifecycle:
         self._matching.reshelve(member)
 
     def finished(self, connection: PooledTwikitConnection) -> None:
-        """What was done to a connection between two leases is done: offer it, or close it if it is spent."""
+        """What was done to a connection between two leases is done.
+
+        It is offered, but closed if it is spent, and kept back while it pauses.
+        """
         if connection.state is ConnectionState.CLOSED:
             return
         if connection.spent is not None:
             self.close(connection, connection.spent)
+        elif connection.pause is not None:
+            connection.state = ConnectionState.PAUSED
         else:
             self._matching.offer(connection)
 
@@ -322,10 +353,16 @@ class Lifecycle:
 
     def retire(self, connection: PooledTwikitConnection, reason: str) -> None:
         """Close a connection as soon as nobody uses it."""
-        if connection.state in SHELVED:
+        if connection.state in SHELVED or connection.state is ConnectionState.PAUSED:
             self.close(connection, reason)
         else:
             connection.spent = connection.spent or reason
+
+    def replace(self, connection: PooledTwikitConnection, reason: str) -> None:
+        """The same for one that serves badly: its handshake is not kept, so that the next begins anew."""
+        if connection.session is not None:
+            connection.session.trusted = False
+        self.retire(connection, reason)
 
     def leave_to_others(self, connection: PooledTwikitConnection, reason: str, seconds: float) -> None:
         """The same; and none is opened for its account for so long, so that another has the place."""
@@ -333,13 +370,14 @@ class Lifecycle:
         if member.rests is None:
             self._let_rest(member, seconds)
             self._matching.reshelve(member)
-        self.retire(connection, reason)
+        self.replace(connection, reason)
 
     def close(self, connection: PooledTwikitConnection, reason: str) -> None:
         """Close a connection now, whoever uses it, and open others where they are wanted."""
         self._discard(connection, reason)
         self.came_free()
         self.fill()
+        self._matching.deferral.settle()
 
     def _discard(self, connection: PooledTwikitConnection, reason: str) -> None:
         matching, member = self._matching, connection.member
@@ -353,10 +391,12 @@ class Lifecycle:
             self.lease_lost(connection)
         connection.state = ConnectionState.CLOSED
         del matching.connections[connection.id]
-        matching.past.add(connection)
+        for past in (matching.past, member.past):
+            past.add(connection)
         member.connections.remove(connection)
-        if connection.upkeep is not None:
-            connection.upkeep.cancel()
+        for timer in (connection.upkeep, connection.pause):
+            if timer is not None:
+                timer.cancel()
         if connection.reservation is not None:
             connection.reservation.connection = connection.reservation = None
         if connection.session is not None and not opening:  # else whoever opens it closes it
@@ -384,6 +424,16 @@ class Lifecycle:
         except (OSError, httpx.HTTPError, RuntimeError) as error:
             logger.warning("the client of %s did not close cleanly: %s", whose, error)
 
+    # ------------------------------------------------------------ other limits and settings
+
+    def limit(self, most: int | None, reason: str) -> None:
+        """Arguments and errors as `TwikitConnectionPool.limit_size` says."""
+        if most is not None and most < 0:
+            raise ConfigError(f"a pool may have 0 connections or more, not {most}; None is no limit")
+        self._matching.limit, self._matching.limit_reason = most, reason or "limit_size"
+        self.came_free()
+        self.fill()
+
     # ------------------------------------------------------------ accounts that may not be used
 
     def quarantine(self, member: Member, why: str, seconds: float) -> None:
@@ -407,7 +457,7 @@ class Lifecycle:
         """Close what an account has open that may not be used, as soon as nobody uses it."""
         if member.bars.keys() - {Bar.ELSEWHERE}:
             for connection in list(member.connections):
-                self.retire(connection, f"{member.id} is {member.why_barred}")
+                self.replace(connection, f"{member.id} is {member.why_barred}")
 
 
 def _in_words(failure: Exception) -> str:

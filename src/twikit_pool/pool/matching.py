@@ -30,7 +30,7 @@ open and close by themselves; a scan over them cost ten times the hand-over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -51,13 +51,14 @@ from twikit_pool.pool.connection import (
     PooledTwikitConnection,
 )
 from twikit_pool.pool.deadlines import Deadlines
+from twikit_pool.pool.deferral import Deferral
 from twikit_pool.pool.lease_events import LeaseTeller
 from twikit_pool.pool.member import Bar, Kind, Member, may_recover
-from twikit_pool.pool.needs import USABLE, lacks_of
+from twikit_pool.pool.needs import DEFERRABLE, USABLE, lacks_of, need_of
 from twikit_pool.pool.refusals import Refusals
 from twikit_pool.pool.request import ConnectionRequest
 from twikit_pool.pool.reservations import Owner
-from twikit_pool.pool.shelf import RankedGroup, Shelf
+from twikit_pool.pool.shelf import LAST, RankedGroup, Shelf
 from twikit_pool.pool.waiting import PRIORITIES, Line, Place, Waiter, Waiting
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ class Growth(Protocol):
         ...
 
     def gives_way(self, connection: PooledTwikitConnection, place: Place) -> bool:
-        """A connection is free for this place; whether it was closed for somebody who comes first."""
+        """A connection is free for this place; whether it was closed, for somebody who comes first say."""
         ...
 
 
-class Trials(Protocol):
-    """Who knows what may be tried by one at a time; see `Circuits`."""
+class LeaseWatcher(Protocol):
+    """Who is told of leases."""
 
     def begun(self, connection: PooledTwikitConnection) -> None:
         """A connection has just been leased."""
@@ -107,6 +108,10 @@ class Trials(Protocol):
     def returned(self, connection: PooledTwikitConnection) -> None:
         """A lease has just ended."""
         ...
+
+
+class Trials(Protocol):
+    """Who knows what may be tried by one at a time; see `Circuits`."""
 
     def refusal(self, need: int) -> Exception | None:
         """The error for a request that there is no use in waiting with."""
@@ -147,11 +152,14 @@ class Matching:
         "connections",
         "deadlines",
         "debug",
+        "deferral",
         "gate",
         "growth",
         "hunger",
         "idle",
         "leases",
+        "limit",
+        "limit_reason",
         "loop",
         "members",
         "notice",
@@ -168,6 +176,7 @@ class Matching:
         "spare",
         "trials",
         "waiting",
+        "watchers",
     )  # in this many attributes, Python would look each up by its name
 
     def __init__(
@@ -187,7 +196,8 @@ class Matching:
         self.owners: dict[str, Owner] = {}
         self.growth: Growth
         self.hunger = False
-        """Whether somebody waits whom another account could serve, were there room for its connection."""
+        """Whether somebody waits whom another account could serve, were there room for its connection; or
+        there are more connections than there may be."""
         self.gate = NOBODY
         """Requests of a lower priority are not served."""
         self.refusal: Callable[[int], Exception | None] = self._not_open
@@ -200,7 +210,14 @@ class Matching:
         self.shut = 0
         """The bits that nobody may have now."""
         self.trials: Trials | None = None
-        """Who is told of leases while something is broken."""
+        """Who is asked while something is broken."""
+        self.watchers: tuple[LeaseWatcher, ...] = ()
+        """Who is told of leases, while there is a reason to."""
+        self.deferral = Deferral(self)
+        """How much LOW work there may be at once."""
+        self.limit: int | None = None
+        """How many connections there may be besides what the settings say, when somebody has said so."""
+        self.limit_reason = ""
         self.sharing: Sharing | None = None
         """The other pools that may have the same accounts."""
         self.idle: Shelf[PooledTwikitConnection] = Shelf(self._group)
@@ -260,7 +277,7 @@ class Matching:
                 self.withdraw(connection)
             for connection in free:  # now that no group is left which orders as before
                 member = connection.member
-                self._shelf_of(connection).put(connection, member.lacks, member.tier)
+                self._shelf_of(connection).put(connection, member.lacks, connection.tier)
         if config.max_connections_per_account != before.max_connections_per_account:
             for member in list(self.members.values()):
                 self.reshelve(member)
@@ -284,6 +301,21 @@ class Matching:
             return RankedGroup(lambda connection: -connection.health.quality)
         return {}
 
+    @property
+    def most(self) -> int:
+        """How many connections there may be now."""
+        most = self.config.max_connections
+        return most if self.limit is None else min(most, self.limit)
+
+    def watch(self, who: LeaseWatcher) -> None:
+        """Tell it of leases from now on. Harmless when it is told already."""
+        if who not in self.watchers:
+            self.watchers = (*self.watchers, who)
+
+    def unwatch(self, who: LeaseWatcher) -> None:
+        """Tell it no more."""
+        self.watchers = tuple(each for each in self.watchers if each is not who)
+
     # ------------------------------------------------------------ asking
 
     def take(self, request: ConnectionRequest) -> PooledTwikitConnection | None:
@@ -296,9 +328,9 @@ class Matching:
             if error is not None:
                 raise error
             return None
-        if self.shut and request.need & self.shut:
-            return None
-        if request.particular:
+        if self.shut and (shut := request.need & self.shut):
+            connection = self._kept_for(request) if shut == DEFERRABLE else None
+        elif request.particular:
             connection = self._of_owner_or_account(request)
         else:
             line = self._lines.get(request.need) if self.waiting.total else None
@@ -311,14 +343,20 @@ class Matching:
 
     def _of_owner_or_account(self, request: ConnectionRequest) -> PooledTwikitConnection | None:
         need, account_id = request.need, request.account_id
-        connection: PooledTwikitConnection | None = None
-        if request.reserved_for is not None and (owner := self.owners.get(request.reserved_for)):
-            connection = self._of_account(account_id, need, owner) if account_id else owner.shelf.take(need)
+        connection = self._kept_for(request)
         if connection is None:
             connection = self._of_account(account_id, need, None) if account_id else self._idle_for(need)
             if connection is not None and not account_id and connection.member.id == request.avoid:
                 connection = self._rather_another(connection, need)
         return connection
+
+    def _kept_for(self, request: ConnectionRequest) -> PooledTwikitConnection | None:
+        """A free connection that is kept for the owner in whose name the request comes."""
+        owner = None if request.reserved_for is None else self.owners.get(request.reserved_for)
+        if owner is None:
+            return None
+        need, account_id = request.need, request.account_id
+        return self._of_account(account_id, need, owner) if account_id else owner.shelf.take(need)
 
     def _idle_for(self, need: int) -> PooledTwikitConnection | None:
         """An idle connection that serves the need, taken from its shelf."""
@@ -343,7 +381,7 @@ class Matching:
         other = self.idle.take(need) if connection.state is IDLE else None
         if other is None:
             return connection
-        self.idle.put(connection, connection.member.lacks, connection.member.tier)
+        self.idle.put(connection, connection.member.lacks, connection.tier)
         return other
 
     def _of_account(self, account_id: str, need: int, owner: Owner | None) -> PooledTwikitConnection | None:
@@ -354,7 +392,7 @@ class Matching:
         wanted = IDLE if owner is None else RESERVED
         for connection in member.connections:
             if connection.state is wanted and (owner is None or _owner_of(connection) is owner):
-                self._shelf_of(connection).remove(connection, member.lacks, member.tier)
+                self._shelf_of(connection).remove(connection, member.lacks, connection.tier)
                 return connection
         return None
 
@@ -377,11 +415,12 @@ class Matching:
             error = self.trials.refusal(request.need)
             if error is not None:
                 raise error
+        self.waiting.unmet[request.endpoint] += 1
         timeout = request.timeout
         if timeout is None:
             timeout = self.config.acquire_timeout
         elif timeout <= 0:
-            raise self.refusals.late(request, 0.0, line, (inf, 0))
+            raise self.refusals.late(request, 0.0, (inf, 0))
         if self.waiting.total >= self._fewest_too_many:
             self._make_room(request)
         waiter = Waiter(loop=self.loop)
@@ -403,15 +442,22 @@ class Matching:
         """Seconds that a request of this priority yields to more urgent ones."""
         return self._head_starts[priority]
 
-    def place_of(self, request: ConnectionRequest) -> tuple[Line | None, tuple[float, int]]:
-        """The line in which a request would wait, if there is one, and the place that it would have now."""
-        owner = self.owners.get(request.reserved_for) if request.reserved_for is not None else None
+    def place_of(self, request: ConnectionRequest) -> tuple[float, int]:
+        """The place that a request would have if it began to wait now."""
+        owner = None if request.reserved_for is None else self.owners.get(request.reserved_for)
         priority = max(request.priority, owner.priority) if owner is not None else request.priority
-        line = (self._lines if owner is None else owner.lines).get(request.need)
+        return self.now() + self.head_start(priority), self._arrivals + 1
+
+    def lines_of(self, request: ConnectionRequest) -> list[Line]:
+        """Where those wait who want the same: LOW requests, and all others."""
+        owner = None if request.reserved_for is None else self.owners.get(request.reserved_for)
+        needs = [need_of(request.endpoint, request.capabilities, low=low) for low in (False, True)]
         if request.account_id is not None:
             member = self.members.get(request.account_id)
-            line = None if member is None else member.lines.get((request.need, owner))
-        return line, (self.now() + self.head_start(priority), self._arrivals + 1)
+            lines = [] if member is None else [member.lines.get((need, owner)) for need in needs]
+        else:
+            lines = [(self._lines if owner is None else owner.lines).get(need) for need in needs]
+        return [line for line in lines if line is not None]
 
     def _hopeful(self, line: Line, request: ConnectionRequest) -> bool:
         """Whether an account may ever serve this request, the first one in its line."""
@@ -498,17 +544,18 @@ class Matching:
         reservation, member = connection.reservation, connection.member
         if reservation is None:
             connection.state = IDLE
-            self.idle.put(connection, member.lacks, member.tier)
+            self.idle.put(connection, member.lacks, LAST if connection.lowered else member.tier)
             if self.hunger:
                 self.growth.came_free()
         else:
             connection.state = RESERVED
-            reservation.owner.shelf.put(connection, member.lacks, member.tier)
+            reservation.owner.shelf.put(connection, member.lacks, connection.tier)
 
     def _hand_over(self, connection: PooledTwikitConnection, waiter: Waiter) -> None:
         """Give a connection that lies nowhere to the best of a line."""
         waiter.line.take()
         self.waiting.left(waiter)
+        self.waiting.unmet[waiter.request.endpoint] -= 1
         self._lease(connection, waiter.request, waiter.came)
         waiter.epoch = connection.epoch
         waiter.set_result(connection)
@@ -518,12 +565,12 @@ class Matching:
         lacks = member.lacks | self.shut
         if reservation is None:
             return _better(member.kind.heads.best(lacks), member.heads.best(lacks))
-        owner = reservation.owner
+        owner, lacks = reservation.owner, lacks & ~DEFERRABLE  # what is kept is not held back
         return _better(owner.heads.best(lacks), member.heads.best(lacks, owner))
 
     def best_to_open_for(self, member: Member) -> Waiter | None:
         """The best waiter whom another connection of this account would help, and nobody helps yet."""
-        lacks = member.lacks | self.shut
+        lacks = member.lacks | self.shut | self.deferral.unopened
         best = _better(member.kind.heads.best(lacks, to_open=True), member.heads.best(lacks, to_open=True))
         return None if best is None else best[2]
 
@@ -542,8 +589,9 @@ class Matching:
         connection.leased_at = now = self.now()
         if self.sharing is not None:
             self.sharing.taken(self, connection.member)
-        if self.trials is not None:
-            self.trials.begun(connection)
+        if self.watchers:
+            for each in self.watchers:
+                each.begun(connection)
         if came is not None and self.waiting.listeners:
             self.waiting.served(request.priority, now - came)
         if self.leases.subscriptions:
@@ -563,8 +611,9 @@ class Matching:
             self.outstanding.returned(connection)
         if self.sharing is not None:
             self.sharing.returned(self, connection.member)
-        if self.trials is not None:
-            self.trials.returned(connection)
+        if self.watchers:
+            for each in self.watchers:
+                each.returned(connection)
 
     def _serve_all(self) -> None:
         """Offer every free connection again, and see whom another could help."""
@@ -596,9 +645,9 @@ class Matching:
         ]
         heapify(places)
         unserved: list[Line] = []
-        while places:
+        while places and not self.shut & bit:  # else the one that may try does, or LOW has all it may
             failures, risky, _, _, line = heappop(places)
-            connection = None if line.need & self.shut else self._free_for(line, failed)
+            connection = self._free_for(line, failed)
             head = line.head()
             if connection is None or head is None:
                 unserved.append(line)
@@ -610,7 +659,15 @@ class Matching:
                 self.offer(connection)
             if (head := line.head()) is not None:
                 heappush(places, (failures, risky, *head[:2], line))
-        for line in unserved:
+        self._open_for(unserved)
+
+    def open_for(self, bit: int) -> None:
+        """See whom of those who need a bit another connection would help, the best first."""
+        lines = [(head[:2], line) for line in self._lines_that_need(bit) if (head := line.head())]
+        self._open_for(line for _, line in sorted(lines, key=lambda each: each[0]))
+
+    def _open_for(self, lines: Iterable[Line]) -> None:
+        for line in lines:
             while (head := line.head()) is not None and line.opening < line.waiting:
                 before = line.opening
                 self.growth.wanted(head[2])
@@ -620,12 +677,16 @@ class Matching:
     def _free_for(self, line: Line, tried: Mapping[str, int]) -> PooledTwikitConnection | None:
         """A free connection that could serve those in this line."""
         owner, member = line.owner, None if line.account_id is None else self.members.get(line.account_id)
+        shut = line.need & self.shut
+        if shut and (shut != DEFERRABLE or owner is None):
+            return None
+        whose = (owner,) if shut else (None, owner)
         if member is not None:
             able = not line.need & member.lacks
             free = (each for each in member.connections if each.state in SHELVED)
-            return next((each for each in free if able and _owner_of(each) in (None, owner)), None)
+            return next((each for each in free if able and _owner_of(each) in whose), None)
         kept = None if owner is None else owner.shelf.peek(line.need)
-        other = self._next_to_try(line.need, tried)
+        other = None if shut else self._next_to_try(line.need, tried)
         if kept is None or other is None:
             return kept or other
         return min(kept, other, key=lambda each: tried.get(each.member.id, 0))
@@ -648,7 +709,7 @@ class Matching:
     def withdraw(self, connection: PooledTwikitConnection) -> None:
         """Take a free connection from where it lies; the caller says where it goes."""
         member = connection.member
-        self._shelf_of(connection).remove(connection, member.lacks, member.tier)
+        self._shelf_of(connection).remove(connection, member.lacks, connection.tier)
 
     def _shelf_of(self, connection: PooledTwikitConnection) -> Shelf[PooledTwikitConnection]:
         owner = _owner_of(connection)
@@ -737,13 +798,13 @@ class Matching:
 
         They serve whom they can.
         """
-        before = member.lacks, member.tier
+        before = lacked, tier_then = member.lacks, member.tier
         member.lacks, member.tier = now = lacks, member.tier if tier is None else tier
         if now == before or self.members.get(member.id) is not member:
             return
         free = [each for each in member.connections if each.state in SHELVED]
         for connection in free:
-            self._shelf_of(connection).remove(connection, *before)
+            self._shelf_of(connection).remove(connection, lacked, LAST if connection.lowered else tier_then)
             connection.state = RENEWING  # a trial that the first of them begins changes the account again
         for connection in free:
             self.offer(connection)
@@ -763,7 +824,7 @@ class Matching:
 
     def spare_for(self, line: Line) -> Member | None:
         """An account with room for a connection that could serve those in this line now."""
-        if line.need & self.shut:
+        if line.need & (self.shut | self.deferral.unopened):
             return None  # it would lie idle; the next would be opened, and make room for yet another
         if line.account_id is None:
             return self.spare.peek(line.need)
@@ -783,7 +844,7 @@ class Matching:
             waited=self.now() - waiter.came,
         )
         place = (waiter.rank, waiter.arrival)
-        waiter.refuse(self.refusals.late(request, waiter.timeout or 0.0, waiter.line, place))
+        waiter.refuse(self.refusals.late(request, waiter.timeout or 0.0, place))
 
     def _refuse_hopeless(self, member: Member) -> None:
         """Tell those who wait for what this account's loss has made impossible."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from twikit_pool.accounts.model import AccountState, Standing
+from twikit_pool.pool.connection import PastUse
 from twikit_pool.pool.health import Replacements
 from twikit_pool.pool.needs import USABLE
 from twikit_pool.pool.waiting import Heads, Line
@@ -63,6 +64,7 @@ class Member:
         reservations: those of its connections that are kept for owners, those yet to be opened included.
         thaws: when its closed endpoints open, by bit.
         tier: how much of its fullest window is spent, in quarters; who has spent less is taken first.
+        past: what its connections that are closed were used for.
         lines: those who wait for this very account, by need and owner.
         heads: the heads of those lines.
     """
@@ -78,6 +80,7 @@ class Member:
         "lifted",
         "lines",
         "opened",
+        "past",
         "replacements",
         "reservations",
         "rests",
@@ -106,6 +109,7 @@ class Member:
         """When bars that end by themselves are lifted."""
         self.lines: dict[tuple[int, Owner | None], Line] = {}
         self.heads = Heads()
+        self.past = PastUse()
         self.opened = 0
         """Connections opened so far; the next one's number."""
         self.failures = 0

@@ -1,10 +1,10 @@
 """What a request needs and what an account lacks, each as the bits of one number.
 
 They match when `need & lacks == 0`. Bit 0 stands for being usable at all, so every request needs it; then
-come the capabilities, and then two bits for each endpoint: that it is open, and that it is open to LOW
-requests, which leave a share of each window to others. An endpoint is open unless it is closed. A
-capability is lacking unless the account names it: an ordinary account lacks all of their bits, so one that
-is heard of for the first time is lacked by everyone without anyone being told.
+come the capabilities, the bit of work that can wait, and then two bits for each endpoint: that it is open,
+and that it is open to LOW requests, which leave a share of each window to others. An endpoint is open unless
+it is closed. A capability is lacking unless the account names it: an ordinary account lacks all of their
+bits, so one that is heard of for the first time is lacked by everyone without anyone being told.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ MOST_CAPABILITIES: Final = 63
 CAPABILITIES: Final = ((1 << MOST_CAPABILITIES) - 1) << 1
 """The bits of all capabilities, named or not."""
 
+DEFERRABLE: Final = 1 << (1 + MOST_CAPABILITIES)
+"""The bit of work that can wait: every LOW request needs it, and no account lacks it; see `deferral`."""
+
 _capabilities: Final[dict[str, int]] = {}
 _endpoints: Final[dict[str, int]] = {}
 _next_capability: Final = count(1)
-_next_endpoint: Final = count(1 + MOST_CAPABILITIES, 2)
+_next_endpoint: Final = count(2 + MOST_CAPABILITIES, 2)
 
 
 def capability_bits(names: Iterable[str]) -> int:
@@ -53,7 +56,7 @@ def low_bit(endpoint_bit: int) -> int:
 @lru_cache(maxsize=4096)
 def need_of(endpoint: str | None, capabilities: frozenset[str] = frozenset(), *, low: bool = False) -> int:
     """What a request needs that spends this endpoint and asks for these capabilities."""
-    need = USABLE | capability_bits(capabilities)
+    need = USABLE | capability_bits(capabilities) | (DEFERRABLE if low else 0)
     if endpoint is None:
         return need
     bit = endpoint_bit(endpoint)

@@ -50,6 +50,7 @@ from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest, chec
 from twikit_pool.pool.reservations import Reservation, Reservations
 from twikit_pool.pool.roster import Roster
 from twikit_pool.pool.status import PoolStatus, status_of
+from twikit_pool.pool.tuning import Tuning
 from twikit_pool.pool.turnover import Turnover
 from twikit_pool.pool.upkeep import Upkeep
 from twikit_pool.sessions.actions import Action, parse_action
@@ -136,6 +137,8 @@ class TwikitConnectionPool:
         self._lifecycle.lease_lost = self.calls.brake.lost
         self.turnover = Turnover(self.matching, self._lifecycle, self.hooks, self._own)
         """Through which leases come and go."""
+        self.tuning = Tuning(self.matching, self._lifecycle)
+        """Through which connections that cost much are taken last, pause, or go."""
         self._reservations = Reservations(self.matching, self._lifecycle, clock, self._publish)
         self.healing = Healing(
             self.matching,
@@ -161,6 +164,8 @@ class TwikitConnectionPool:
             refuse_unless_open=self._refuse_unless_open,
         )
         """Which accounts it has."""
+        self.sized_by: object | None = None
+        """Who decides how many connections there are, so that no two do."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self._owned: AccountSource | None = None
@@ -328,8 +333,8 @@ class TwikitConnectionPool:
     def resize(self, size: int) -> None:
         """Keep so many connections: open what is missing, close the longest idle that are too many.
 
-        More are still opened when requests wait that they would help, up to `max_connections`; being idle
-        closes none below this size. A leased connection is never touched.
+        More are still opened when requests wait that they would help, up to `max_connections` (`limit_size`
+        bounds both); being idle closes none below this size. A leased connection is never touched.
 
         Raises:
             ConfigError: it is outside `min_connections` … `max_connections`.
@@ -342,11 +347,43 @@ class TwikitConnectionPool:
                 f"a pool of {least} to {most} connections cannot be resized to {size}: change "
                 "min_connections or max_connections first (reconfigure)"
             )
-        before = self.size
+        before, kept = self.size, self._lifecycle.target
         self._lifecycle.target = size
         self._lifecycle.shrink(size, f"the pool was resized to {size}")
         self._lifecycle.fill()
-        self._publish(PoolResized, size=size, before=before)
+        if size != before and (size != kept or self.size != before):  # else nothing comes of it
+            self._publish(PoolResized, size=size, before=before)
+
+    def limit_size(self, most: int | None, reason: str = "") -> None:
+        """Have so many connections at most, besides what `max_connections` says: whatever asks for more.
+
+        Neither `resize`, `min_connections`, a reservation nor a request that waits opens one beyond it. Where
+        there are more, idle ones are closed at once, and leased ones as their leases end, even while others
+        wait for them. A connection that is kept for an owner stays until its reservation ends.
+
+        Args:
+            most: connections; 0 lets none be opened, None lifts the limit.
+            reason: for whoever waits because of it (`explain`, `AcquireTimeoutError`).
+
+        Raises:
+            ConfigError: it is less than 0.
+        """
+        self._lifecycle.limit(most, reason)
+
+    def limit_low(self, most: int | None, reason: str = "") -> None:
+        """Let LOW requests lease so many connections at once: work that can wait, waits; no other does.
+
+        Running leases are never touched. A LOW request that gets a connection which is kept for its owner
+        (`reserve`) is neither held back nor counted.
+
+        Args:
+            most: connections; 0 lets no LOW request begin, None lifts the limit.
+            reason: for whoever waits because of it (`explain`, `AcquireTimeoutError`).
+
+        Raises:
+            ConfigError: it is less than 0.
+        """
+        self.matching.deferral.limit(most, reason)
 
     def reconfigure(self, **changes: Any) -> None:
         """Change settings of the running pool. All are checked together first; then all are in force.
@@ -558,6 +595,16 @@ class TwikitConnectionPool:
     def size(self) -> int:
         """How many connections there are, in any state."""
         return len(self.matching.connections)
+
+    @property
+    def floor(self) -> int:
+        """Connections below which none is closed for being idle."""
+        return self._lifecycle.floor
+
+    @property
+    def opening(self) -> float | None:
+        """Mean seconds that opening a connection took lately; None before one was opened."""
+        return self._lifecycle.opening
 
     @property
     def waiting(self) -> int:

@@ -16,7 +16,6 @@ from twikit_pool.pool.explanation import Census, Explanation, explain
 if TYPE_CHECKING:
     from twikit_pool.pool.matching import Matching
     from twikit_pool.pool.request import ConnectionRequest
-    from twikit_pool.pool.waiting import Line
 
 
 class Refusals:
@@ -36,10 +35,10 @@ class Refusals:
         )
 
     def late(
-        self, request: ConnectionRequest, timeout: float, line: Line, place: tuple[float, int]
+        self, request: ConnectionRequest, timeout: float, place: tuple[float, int]
     ) -> AcquireTimeoutError:
         """For a request that has waited so many seconds at this place."""
-        why = self._explained(request, line, place)
+        why = self._explained(request, place)
         return AcquireTimeoutError(f"no {str(request)[2:]} within {round(timeout, 2):g} s: {why}")
 
     def hopeless(self, request: ConnectionRequest) -> Exception:
@@ -62,29 +61,31 @@ class Refusals:
 
     def explain(self, request: ConnectionRequest) -> Explanation:
         """What the accounts that could serve a request are doing, and how many wait before it."""
-        matching = self._matching
-        line, place = matching.place_of(request)
-        census = Census(matching.members.values(), matching.now())
-        return explain(census, matching.members, request, line, place, self._what_else(request))
+        census = Census(self._matching.members.values(), self._matching.now())
+        return self._explained(request, self._matching.place_of(request), census)
 
     def _explained(
         self,
         request: ConnectionRequest,
-        line: Line | None = None,
         place: tuple[float, int] | None = None,
+        census: Census | None = None,
     ) -> Explanation:
         """As `explain`, from a census that may be older the more there is to count, up to a second."""
-        members, now = self._matching.members, self._matching.now()
-        if self._census is None or not now - self._census.taken < min(len(members) * 1e-4, 1.0):
-            self._census = Census(members.values(), now)
-        return explain(self._census, members, request, line, place, self._what_else(request))
+        matching, members, now = self._matching, self._matching.members, self._matching.now()
+        if census is None:
+            if self._census is None or not now - self._census.taken < min(len(members) * 1e-4, 1.0):
+                self._census = Census(members.values(), now)
+            census = self._census
+        lines = () if place is None else matching.lines_of(request)
+        return explain(census, members, request, lines, place, self._what_else(request))
 
     def _what_else(self, request: ConnectionRequest) -> str:
         """What keeps a request waiting besides what the accounts do."""
         matching = self._matching
         broken = "" if matching.trials is None else matching.trials.notice(request.need)
-        if broken:
-            return f"{broken}; {matching.notice}" if matching.notice else broken
-        if not matching.notice and len(matching.connections) >= matching.config.max_connections:
-            return f"the pool has all the connections it may have ({matching.config.max_connections})"
-        return matching.notice
+        notices = [each for each in (broken, matching.deferral.notice(request.need), matching.notice) if each]
+        if not notices and len(matching.connections) >= matching.most:
+            limited = matching.most < matching.config.max_connections
+            why = f" now: {matching.limit_reason}" if limited else ""
+            return f"the pool has all the connections it may have ({matching.most}){why}"
+        return "; ".join(notices)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twikit_pool.accounts.model import Account, Standing
 from twikit_pool.clock import Clock
 from twikit_pool.errors import PoolClosed
-from twikit_pool.events import AccountStateChanged
+from twikit_pool.events import AccountLoggedIn, AccountStateChanged
 
 if TYPE_CHECKING:
     from twikit_pool.pool.circuits import Circuits
@@ -206,6 +206,11 @@ class Roster:
             member.account = account
             for connection in list(member.connections):
                 self._lifecycle.retire(connection, "its account has fresh cookies")
+
+    def logged_in(self, account_id: str, today: int) -> None:
+        """One of an account's sessions has made a handshake."""
+        if account_id in self._matching.members:
+            self._publish(AccountLoggedIn, account_id=account_id, today=today)
 
     def window_changed(self, account_id: str, endpoint: str) -> None:
         """A rate window was closed or opened."""

@@ -2,7 +2,7 @@
 
 A group is a dictionary, whose last item is taken first: hot stays hot. `RankedGroup` orders by something
 else than the time of coming back. Groups lie in tiers, and a lower tier comes first: in the higher ones lies
-what has been spent more.
+what has been spent more, and in the last what is to be taken only where nothing else will do.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-TIERS: Final = 4
-"""Tiers of a shelf, 0 to 3."""
+TIERS: Final = 5
+"""Tiers of a shelf, 0 to 4."""
+
+LAST: Final = TIERS - 1
+"""The tier of what is taken last."""
 
 STALE: Final = 64
 """Entries of items that were taken otherwise and may still lie in a ranked group's heap."""

@@ -67,6 +67,8 @@ class Turnover:
             self._lifecycle.close(connection, connection.spent)
         elif self._special or (session is not None and session.unsettled):
             self._take_back_specially(connection, session)
+        elif connection.pause is not None:
+            self._lifecycle.finished(connection)
         else:
             self._matching.offer(connection)
 

@@ -197,7 +197,7 @@ class Upkeep:
 
     def _replace(self, connection: PooledTwikitConnection, reason: str) -> None:
         connection.member.replacements.note(self._clock.monotonic())
-        self._lifecycle.retire(connection, reason)
+        self._lifecycle.replace(connection, reason)
 
 
 def _name(connection: PooledTwikitConnection) -> str:

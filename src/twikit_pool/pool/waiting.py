@@ -7,6 +7,7 @@ is ever computed anew, and a request waits behind later, more urgent ones for at
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -89,7 +90,7 @@ class Waiter(Grant):
 class Waiting:
     """Everyone who waits, by priority; the one to send away when there are too many."""
 
-    __slots__ = ("_by_priority", "listeners", "timed_out", "total")
+    __slots__ = ("_by_priority", "listeners", "timed_out", "total", "unmet")
 
     def __init__(self, timed_out: Callable[[Waiter], None]) -> None:
         self.total = 0
@@ -97,6 +98,9 @@ class Waiting:
         """Called with a waiter whose time is up; it must `refuse` it."""
         self.listeners: tuple[Callable[[int, float], None], ...] = ()
         """Called with the priority and the seconds of each who has waited and is served."""
+        self.unmet: Counter[str | None] = Counter()
+        """Requests that found no connection and have not had one since, those that left included; by the
+        endpoint that they are for."""
         self._by_priority: tuple[dict[Waiter, None], ...] = tuple({} for _ in range(PRIORITIES + 1))
 
     def joined(self, waiter: Waiter) -> None:

@@ -107,7 +107,7 @@ async def test_events_tell_the_story_of_a_call(home: House) -> None:
                     await connection.execute("search_tweet", query="x")
         seen = events.take()
     kinds = [event.type for event in seen]
-    assert kinds[:3] == ["connection_leased", "call_finished", "connection_released"]
+    assert kinds[:4] == ["connection_leased", "account_logged_in", "call_finished", "connection_released"]
     leased = next(event for event in seen if isinstance(event, ConnectionLeased))
     assert (leased.account_id, leased.action, leased.pool_id) == (home.id(0), "get_user", "default")
     finished = next(event for event in seen if isinstance(event, CallFinished))

@@ -55,6 +55,7 @@ DEFAULTS: dict[str, object] = {
     "emergency_pause": 300.0,
     "shutdown_grace": 10.0,
     "enable_auto_scaling": True,
+    "scaling_interval": 1.0,
     "enable_predictive_scaling": True,
     "scale_up_threshold": 0.8,
     "scale_down_threshold": 0.3,
@@ -70,6 +71,17 @@ DEFAULTS: dict[str, object] = {
     "scaling_dry_run": False,
     "enable_resource_optimization": True,
     "resource_check_interval": 300.0,
+    "optimize_memory": 50_000_000,
+    "optimize_garbage": 100_000_000,
+    "optimize_memory_share": 0.9,
+    "optimize_cpu_lower": 0.8,
+    "optimize_cpu_pause": 0.95,
+    "optimize_pause": 60.0,
+    "optimize_latency_lower": 2.0,
+    "optimize_latency_close": 5.0,
+    "optimize_idle_after": 60.0,
+    "optimize_long_idle": 1800.0,
+    "optimize_dry_run": False,
     "enable_metrics": True,
     "metrics_interval": 10.0,
     "metrics_retention_days": 7,
@@ -86,6 +98,8 @@ AT_LEAST_1 = (
     "scale_up_increment",
     "scale_down_increment",
     "metrics_retention_days",
+    "optimize_memory",
+    "optimize_garbage",
 )
 DURATIONS = (
     "call_timeout",
@@ -97,14 +111,22 @@ DURATIONS = (
     "emergency_pause",
     "resource_check_interval",
     "metrics_interval",
+    "scaling_interval",
     "scaling_target_wait",
+    *("optimize_pause", "optimize_latency_lower", "optimize_latency_close"),
 )
 DURATIONS_OR_NONE = (
     *("acquire_timeout", "max_idle_time", "max_lifetime", "lease_timeout", "leak_warning"),
     *("refresh_interval", "ill_check_interval"),
 )
-PAUSES = ("shutdown_grace", "scaling_cooldown", "scaling_stabilisation")
-SHARES = ("scale_up_threshold", "scale_down_threshold", "scaling_error_brake")
+PAUSES = (
+    *("shutdown_grace", "scaling_cooldown", "scaling_stabilisation"),
+    *("optimize_idle_after", "optimize_long_idle"),
+)
+SHARES = (
+    *("scale_up_threshold", "scale_down_threshold", "scaling_error_brake"),
+    *("optimize_cpu_lower", "optimize_cpu_pause", "optimize_memory_share"),
+)
 PARTIAL_SHARES = ("lifetime_jitter", "replace_below", "low_priority_reserve", "scaling_tolerance")
 SWITCHES = (
     "debug",
@@ -115,6 +137,7 @@ SWITCHES = (
     "enable_priority_queuing",
     "enable_connection_reuse",
     "scaling_dry_run",
+    "optimize_dry_run",
     "enable_auto_scaling",
     "enable_predictive_scaling",
     "enable_resource_optimization",
@@ -243,6 +266,14 @@ def test_what_lies_on_the_bounds_is_right(settings: dict[str, object]) -> None:
         (
             {"scale_up_threshold": 0.5, "scale_down_threshold": 0.5},
             "scale_up_threshold must be more than scale_down_threshold (0.5), not 0.5",
+        ),
+        (
+            {"optimize_cpu_lower": 0.96},
+            "optimize_cpu_pause must be at least optimize_cpu_lower (0.96), not 0.95",
+        ),
+        (
+            {"optimize_latency_lower": 3, "optimize_latency_close": 2.5},
+            "optimize_latency_close must be at least optimize_latency_lower (3.0), not 2.5",
         ),
     ],
 )

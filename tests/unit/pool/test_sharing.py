@@ -16,7 +16,7 @@ from twikit_pool.pool import ConnectionPriority, TwikitConnectionPool
 @asynccontextmanager
 async def sharing(pool: TwikitConnectionPool, pools: int) -> AsyncIterator[list[TwikitConnectionPool]]:
     """So many open pools that share the accounts."""
-    async with TwikitConnectionPoolManager(pool.sessions) as manager:
+    async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
         made = [await manager.create_pool(f"p{n}", pool.config, shared=True) for n in range(pools)]
         await settle()
         yield made
@@ -93,7 +93,7 @@ async def test_what_another_pool_uses_stays_warm_and_is_not_closed(
 async def test_a_pool_that_comes_later_finds_the_account_in_use(
     pool: TwikitConnectionPool, x: SimulatedX
 ) -> None:
-    async with TwikitConnectionPoolManager(pool.sessions) as manager:
+    async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
         first = await manager.create_pool("first", pool.config, shared=True)
         await settle()
         lease = await take(first)
@@ -107,7 +107,7 @@ async def test_a_pool_that_comes_later_finds_the_account_in_use(
 
 @scene(1, opened=False)
 async def test_a_pool_that_shuts_down_frees_its_accounts(pool: TwikitConnectionPool, x: SimulatedX) -> None:
-    async with TwikitConnectionPoolManager(pool.sessions) as manager:
+    async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
         first = await manager.create_pool("first", pool.config, shared=True)
         second = await manager.create_pool("second", pool.config, shared=True)
         await settle()

@@ -45,7 +45,7 @@ async def test_the_status_of_a_pool_adds_up(pool: TwikitConnectionPool, x: Simul
         "reserved": 1,
         "idle": 1,
     }
-    assert len(status.by_state) == 6
+    assert len(status.by_state) == 7
     assert status.accounts_by_state == {"active": 3, "quarantined": 1, "locked": 1}
     assert [each.id for each in pool.accounts()] == [f"a{n}" for n in range(5)]
 
