@@ -20,11 +20,11 @@ from twikit_pool.scaling.recent import Recent
 from twikit_pool.scaling.rules import RULES, Advice, Situation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twikit_pool.config import ConnectionPoolConfig
     from twikit_pool.scaling.forecast import Forecaster, Prediction
-    from twikit_pool.scaling.load import Load
+    from twikit_pool.scaling.load import Ceiling, Load
 
 Constraint = Literal[
     "dry_run",
@@ -37,6 +37,8 @@ Constraint = Literal[
     "outage",
     "stabilisation",
     "tolerance",
+    "shared",
+    "container",
 ]
 """What kept a decision from what the rules wanted."""
 
@@ -53,6 +55,7 @@ class ScalingDecision(msgspec.Struct, frozen=True, kw_only=True):
         action: what to do; "hold" when `target_size` is the present size.
         reason: why, in a sentence.
         target_size: connections that there should be, from `min_connections` to `max_connections`.
+        wanted_size: what the rules asked for, before anything held it back.
         confidence: how far what it rests on can be trusted, 0 to 1: 1 when that was measured; for a forecast
             the share of its bounds that held, less for a wide one; None while a measurement is missing.
         predicted_load: erlangs that are expected, or measured where nothing is forecast; None when neither.
@@ -62,6 +65,7 @@ class ScalingDecision(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     reason: str
     target_size: int
+    wanted_size: int
     confidence: float | None
     predicted_load: float | None
     constraints: tuple[Constraint, ...] = ()
@@ -88,6 +92,8 @@ class ScalingEngine:
         """When a step was decided last."""
         self._low_since = inf
         """Since when less has been in use than the lower threshold; `inf` when it is not so."""
+        self._known_size = -1
+        """What has been seen or decided last; a larger size has come from elsewhere."""
         self._outage = Outage()
         self._advised = Recent(max)
 
@@ -101,6 +107,8 @@ class ScalingEngine:
         """
         load, config = metrics.cleaned(), self.config
         now = self._tick(metrics.moment)
+        if current_size > self._known_size:  # somebody waited, or asked for it
+            self._advised.note(now, current_size)
         self._learn(metrics.epoch, load.offered)
         self._outage.look(now, load.offered)
         low = self._low(now, load, current_size)
@@ -122,7 +130,8 @@ class ScalingEngine:
             paced = self._grown(situation, wanted.size)
         else:
             paced = self._shrunk(now, cooled, missing, wanted, current_size)
-        bound = self._within(paced)
+        bound = self._within(paced, load.ceilings)
+        self._known_size = max(current_size, bound.size)
         if bound.size != current_size:
             self._changed = now
         held: list[Constraint | None] = [paced.constraint, bound.constraint]
@@ -134,6 +143,7 @@ class ScalingEngine:
             action=_ACTIONS[(bound.size > current_size) - (bound.size < current_size)],
             reason="; but ".join(filter(None, (wanted.reason, bound.why))),
             target_size=bound.size,
+            wanted_size=wanted.size,
             confidence=None if missing else wanted.confidence,
             predicted_load=expected,
             constraints=tuple(dict.fromkeys(each for each in held if each is not None)),
@@ -209,9 +219,12 @@ class ScalingEngine:
             return _Bound(target, "stabilisation", f"{highest} were needed in the last {ago}")
         return _Bound(target)
 
-    def _within(self, bound: _Bound) -> _Bound:
-        """The same within the least and the most that the settings allow, whatever else holds."""
+    def _within(self, bound: _Bound, ceilings: Sequence[Ceiling]) -> _Bound:
+        """The same within the ceilings and what the settings allow, whatever else holds."""
         config = self.config
+        lowest = min(ceilings, key=lambda each: each.size, default=None)
+        if lowest is not None and lowest.size < min(bound.size, config.max_connections):
+            return _Bound(max(lowest.size, config.min_connections), lowest.kind, lowest.reason)
         if bound.size > config.max_connections:
             most = config.max_connections
             return _Bound(most, "maximum", f"max_connections is {most}")

@@ -68,6 +68,23 @@ class Forecaster(Protocol):
         ...
 
 
+def check_arguments(
+    bucket: float,
+    horizons: Sequence[float],
+    upper: float,
+    *,
+    shortest: float = SHORTEST,
+    longest: float = DAY,
+) -> None:
+    """Raise a ConfigError where one of a forecaster's arguments is out of its range."""
+    if not shortest <= bucket <= longest:
+        raise ConfigError(f"bucket is {bucket}: give seconds between {shortest:.0f} and {longest:.0f}")
+    if not horizons or not all(0 < each <= DAY for each in horizons):
+        raise ConfigError(f"horizons are {horizons!r}: give at least one, up to {DAY:.0f} seconds")
+    if not 0.5 < upper < 1:
+        raise ConfigError(f"upper is {upper}: give a share above 0.5 and below 1")
+
+
 class _State(msgspec.Struct):
     """All that is learned."""
 
@@ -110,12 +127,7 @@ class OnlineForecaster:
         horizons: Sequence[float] = (300, 900, 3600),
         upper: float = 0.95,
     ) -> None:
-        if not SHORTEST <= bucket <= DAY:
-            raise ConfigError(f"bucket is {bucket}: give seconds between {SHORTEST:.0f} and {DAY:.0f}")
-        if not horizons or not all(0 < each <= DAY for each in horizons):
-            raise ConfigError(f"horizons are {horizons!r}: give at least one, up to {DAY:.0f} seconds")
-        if not 0.5 < upper < 1:
-            raise ConfigError(f"upper is {upper}: give a share above 0.5 and below 1")
+        check_arguments(bucket, horizons, upper)
         self._steps: Final = [max(1, round(each / bucket)) for each in horizons]
         self._rates: Final = [1 - exp(-bucket / seconds) for seconds in LEVELS]
         self._memory: Final = Memory.of_buckets(bucket)
