@@ -98,6 +98,28 @@ PANELS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
         ),
     ),
     ("Memory", "bytes", (("twikit_pool_memory_bytes{%s}", "{{pool_id}}"),)),
+    (
+        "Connections: there are, are decided, are wanted",
+        "short",
+        (
+            ("sum(twikit_pool_connections{%s})", "there are"),
+            ("sum(twikit_pool_scaling_target_connections{%s})", "decided"),
+            ("sum(twikit_pool_scaling_wanted_connections{%s})", "wanted"),
+        ),
+    ),
+    (
+        "CPU",
+        "percentunit",
+        (("twikit_pool_cpu_ratio{%s}", "{{pool_id}}, of a core"),),
+    ),
+    (
+        "Log-ins, and what the optimizer did, in a day",
+        "short",
+        (
+            ("sum(increase(twikit_pool_logins_total{%s}[1d]))", "log-ins"),
+            ("sum by (kind) (increase(twikit_pool_optimizations_total{%s}[1d]))", "{{kind}}"),
+        ),
+    ),
 )
 """Title, unit, and queries with their legends; `%s` is the choice of pools."""
 

@@ -10,12 +10,15 @@ from typing import Final, NamedTuple, Self
 
 from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import MetricsCollected, Subscription
-from twikit_pool.metrics.pool_metrics import PoolMetrics, Usage, aggregate
+from twikit_pool.metrics.accounts import AccountTotals
+from twikit_pool.metrics.pool_metrics import PoolMetrics, aggregate
 from twikit_pool.metrics.tally import COUNTED, PoolTotals, Tally
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.pools import Pools, pools_of
 from twikit_pool.pool.request import check_seconds
+from twikit_pool.pool.rounds import Rounds
 from twikit_pool.redaction import without_frames
+from twikit_pool.resources.figures import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +32,17 @@ UNMEASURED: Final = Usage()
 
 
 class Collected(NamedTuple):
-    """What the latest collection of one pool found: the interval's numbers, and all since the beginning."""
+    """What the latest collection of one pool found.
+
+    Attributes:
+        metrics: the interval's numbers.
+        totals: all since the beginning.
+        accounts: those of each account; empty unless somebody asked for them.
+    """
 
     metrics: PoolMetrics
     totals: PoolTotals
+    accounts: Mapping[str, AccountTotals]
 
 
 class PoolCollector:
@@ -67,9 +77,10 @@ class PoolCollector:
         self._interval = interval
         self._measure = measure
         self._tallies: dict[str, Tally] = {}
+        self._accounts = False
         self._subscription: Subscription | None = None
         """None while it is not entered."""
-        self._task: asyncio.Task[None]
+        self._rounds = Rounds("metrics collector")
         self._dropped = 0
         """Events lost before the latest collection."""
         self.latest: Mapping[str, Collected] = {}
@@ -77,22 +88,20 @@ class PoolCollector:
 
     async def __aenter__(self) -> Self:
         source = self._source
-        if self._subscription is not None:
-            raise PoolError("this collector measures already: make another")
+        self._rounds.refuse_twice()
         self._subscription, self._dropped = source.events.subscribe(*COUNTED, maxlen=QUEUE), 0
         for pool in self._pools().values():
             self._tally(pool)
         if not isinstance(source, TwikitConnectionPool):
             source.on_pool.append(self._tally)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="metrics")
+        self._rounds.begin(self._run())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.cancel()
         try:
-            await asyncio.wait([self._task])
+            await self._rounds.end()
         finally:
             if not isinstance(self._source, TwikitConnectionPool):
                 self._source.on_pool.remove(self._tally)
@@ -102,8 +111,12 @@ class PoolCollector:
             for tally in self._tallies.values():
                 tally.close()
             self._tallies.clear()
-        if not self._task.cancelled():
-            self._task.result()  # it ends by itself only when it has failed
+
+    def tell_accounts(self) -> None:
+        """Count by account from now on, too: `Collected.accounts`."""
+        self._accounts = True
+        for tally in self._tallies.values():
+            tally.tell_accounts()
 
     @property
     def metrics(self) -> Mapping[str, PoolMetrics]:
@@ -132,7 +145,7 @@ class PoolCollector:
         latest: dict[str, Collected] = {}
         for pool_id, tally in list(self._tallies.items()):
             metrics = tally.collect(self._usage(tally.pool), dropped)
-            latest[pool_id] = Collected(metrics, tally.totals)
+            latest[pool_id] = Collected(metrics, tally.totals, tally.accounts)
             if pools.get(pool_id) is not tally.pool:
                 tally.close()
                 del self._tallies[pool_id]
@@ -142,7 +155,7 @@ class PoolCollector:
         self.latest = MappingProxyType(latest)
         told = self._source.events.tap(MetricsCollected)
         if told.subscriptions:
-            for pool_id, (metrics, _) in latest.items():
+            for pool_id, (metrics, *_) in latest.items():
                 told.send(MetricsCollected(pool_id=pool_id, at=metrics.timestamp, metrics=metrics.plain()))
         return self.metrics
 
@@ -174,7 +187,9 @@ class PoolCollector:
         self._read()  # what is queued is about a former pool of this name
         if (former := self._tallies.pop(pool.pool_id, None)) is not None:
             former.close()
-        self._tallies[pool.pool_id] = Tally(pool)
+        self._tallies[pool.pool_id] = tally = Tally(pool)
+        if self._accounts:
+            tally.tell_accounts()
 
     def _events(self) -> Subscription:
         if self._subscription is None:

@@ -10,20 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from twikit_pool.metrics.histogram import Histogram
-from twikit_pool.sessions.outcomes import Outcome
-
-FINE: Final = frozenset({Outcome.OK.value, Outcome.CALLER_FAULT.value})
-"""Outcomes that neither X, an account nor a connection can be blamed for."""
+from twikit_pool.sessions.outcomes import FINE
 
 TIMES: Final = ("acquisition", "response", "queue")
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pool costs now: memory in bytes, CPU as a share of one core, network in bytes a second."""
-
-    memory: int | None = None
-    cpu: float | None = None
-    network: float | None = None
 
 
 class PoolMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +50,8 @@ class PoolMetrics(msgspec.Struct, frozen=True, kw_only=True):
         memory_usage, cpu_usage, network_usage: as in `Usage`; None where nobody measures.
         scale_up_events, scale_down_events: times that the pool was resized to more or fewer.
         last_scaling_event: when it was last, since the collection began.
+        target_connections: how many there should be, as the scaling engine has decided; None when it has not.
+        wanted_connections: how many it would have without its ceilings.
         health_checks_passed, health_checks_failed: checks that ended.
         dropped_events: events that came too fast to be counted: then the calls, checks, timeouts and resizes
             here are too few. Of the whole collector, which may be that of several pools.
@@ -114,6 +105,8 @@ class PoolMetrics(msgspec.Struct, frozen=True, kw_only=True):
     scale_up_events: int
     scale_down_events: int
     last_scaling_event: datetime | None
+    target_connections: int | None
+    wanted_connections: int | None
     health_checks_passed: int
     health_checks_failed: int
     dropped_events: int

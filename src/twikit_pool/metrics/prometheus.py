@@ -1,7 +1,7 @@
 """The metrics as Prometheus reads them; needs the extra `metrics`.
 
 Everything is read from what the collector found last, which never changes, so any thread may render it. There
-is no label by account: thousands of accounts would make more series than a server should have.
+is no label by account unless somebody asks: thousands of accounts are more series than a server should have.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from twikit_pool.metrics.accounts import AccountTotals
 from twikit_pool.metrics.collector import Collected, PoolCollector
 from twikit_pool.metrics.histogram import Histogram
 from twikit_pool.metrics.pool_metrics import PoolMetrics
@@ -29,8 +30,13 @@ CALLS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """The same for calls, of which there is a histogram for each action."""
 
 
+POOL: Final = ("pool_id",)
+ACCOUNT: Final = ("pool_id", "account_id")
+"""Whose a series is."""
+
+
 class Shown(NamedTuple):
-    """A metric: its name without `twikit_pool_`, its help, and its labels besides `pool_id`."""
+    """A metric: its name without `twikit_pool_`, its help, and its labels besides whose it is."""
 
     name: str
     help: str
@@ -91,6 +97,14 @@ GAUGES: Final[tuple[tuple[Shown, Callable[[PoolMetrics], Numbers]], ...]] = (
         lambda now: _one(None if now.last_scaling_event is None else now.last_scaling_event.timestamp()),
     ),
     (
+        Shown("scaling_target_connections", "Connections that there should be, as was decided last.", ()),
+        lambda now: _one(now.target_connections),
+    ),
+    (
+        Shown("scaling_wanted_connections", "The same without the ceilings.", ()),
+        lambda now: _one(now.wanted_connections),
+    ),
+    (
         Shown("collected_timestamp_seconds", "When these metrics were collected.", ()),
         lambda now: _one(now.timestamp.timestamp()),
     ),
@@ -130,6 +144,18 @@ COUNTERS: Final[tuple[tuple[Shown, Callable[[PoolTotals], Numbers]], ...]] = (
         lambda all_: (((each,), all_.happened[f"scale_{each}s"]) for each in ("up", "down")),
     ),
     (
+        Shown("scaling_decisions", "Decisions that differed from the one before.", ("action",)),
+        lambda all_: (((action,), times) for action, times in all_.decisions.items()),
+    ),
+    (
+        Shown("optimizations", "What the resource optimizer did.", ("kind",)),
+        lambda all_: (((kind,), times) for kind, times in all_.optimized.items()),
+    ),
+    (
+        Shown("logins", "Handshakes of sessions, which X sees as log-ins.", ()),
+        lambda all_: _one(all_.happened["logins"]),
+    ),
+    (
         Shown("dropped_events", "Events that came too fast to be counted, in the whole collector.", ()),
         lambda all_: _one(all_.dropped_events),
     ),
@@ -154,19 +180,57 @@ HISTOGRAMS: Final[tuple[tuple[Shown, tuple[float, ...], Callable[[PoolTotals], H
 )
 
 
+ACCOUNT_GAUGES: Final[tuple[tuple[Shown, Callable[[AccountTotals], Numbers]], ...]] = (
+    (
+        Shown("account_connections", "Connections of the account.", ()),
+        lambda all_: _one(all_.connections),
+    ),
+)
+
+ACCOUNT_COUNTERS: Final[tuple[tuple[Shown, Callable[[AccountTotals], Numbers]], ...]] = (
+    (
+        Shown("account_leases", "Times that a connection of the account was leased.", ()),
+        lambda all_: _one(all_.leases),
+    ),
+    (
+        Shown("account_lease_seconds", "Time that the account's connections were leased, added up.", ()),
+        lambda all_: _one(all_.busy_time),
+    ),
+    (
+        Shown("account_calls", "The account's calls that ended.", ("outcome",)),
+        lambda all_: (((outcome,), times) for outcome, times in all_.calls.items()),
+    ),
+    (
+        Shown("account_errors", "Those that failed for another reason than the caller's own fault.", ()),
+        lambda all_: _one(all_.errors),
+    ),
+)
+
+
 class PrometheusExporter(Collector):
     """What a collector found last, for Prometheus.
 
     `await exporter.render()` is the text to answer a scrape with, of the type `CONTENT_TYPE_LATEST`. Or
     register it with a `prometheus_client` registry and serve that.
+
+    Args:
+        collector: whose.
+        accounts: add series for each account: a dozen for each, of the first thousand of a pool. The
+            accounts' ids go to whoever may read the metrics.
     """
 
-    def __init__(self, collector: PoolCollector) -> None:
+    def __init__(self, collector: PoolCollector, *, accounts: bool = False) -> None:
         self._collector = collector
+        self._accounts = accounts
+        if accounts:
+            collector.tell_accounts()
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as `prometheus_client` has them; in any thread."""
-        return families(self._collector.latest)
+        latest = self._collector.latest
+        yield from families(latest)
+        if self._accounts:
+            yield from families_by_account(latest)
 
     async def render(self) -> bytes:
         """The text, made in another thread, so that the event loop goes on."""
@@ -176,29 +240,57 @@ class PrometheusExporter(Collector):
 
 
 def families(collected: Mapping[str, Collected]) -> Iterator[Metric]:
-    """All metrics of these pools."""
+    """All metrics of these pools, without those by account."""
     for shown, numbers in GAUGES:
-        gauge = GaugeMetricFamily(f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels))
-        for pool_id, (metrics, _) in collected.items():
-            for labels, value in numbers(metrics):
-                gauge.add_metric([pool_id, *labels], value)
-        yield gauge
+        yield _filled(
+            GaugeMetricFamily,
+            shown,
+            POOL,
+            (((pool_id,), numbers(each.metrics)) for pool_id, each in collected.items()),
+        )
     for shown, numbers in COUNTERS:
-        counter = CounterMetricFamily(
-            f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels)
+        yield _filled(
+            CounterMetricFamily,
+            shown,
+            POOL,
+            (((pool_id,), numbers(each.totals)) for pool_id, each in collected.items()),
         )
-        for pool_id, (_, totals) in collected.items():
-            for labels, value in numbers(totals):
-                counter.add_metric([pool_id, *labels], value)
-        yield counter
     for shown, bounds, histograms in HISTOGRAMS:
-        family = HistogramMetricFamily(
-            f"twikit_pool_{shown.name}", shown.help, labels=("pool_id", *shown.labels)
-        )
-        for pool_id, (_, totals) in collected.items():
-            for labels, times in histograms(totals):
+        family = HistogramMetricFamily(f"twikit_pool_{shown.name}", shown.help, labels=(*POOL, *shown.labels))
+        for pool_id, each in collected.items():
+            for labels, times in histograms(each.totals):
                 family.add_metric([pool_id, *labels], _buckets(times, bounds), times.sum)
         yield family
+
+
+def families_by_account(collected: Mapping[str, Collected]) -> Iterator[Metric]:
+    """The metrics of each account of these pools."""
+    accounts = [
+        ((pool_id, account_id), totals)
+        for pool_id, each in collected.items()
+        for account_id, totals in each.accounts.items()
+    ]
+    for shown, numbers in ACCOUNT_GAUGES:
+        yield _filled(
+            GaugeMetricFamily, shown, ACCOUNT, ((whose, numbers(totals)) for whose, totals in accounts)
+        )
+    for shown, numbers in ACCOUNT_COUNTERS:
+        yield _filled(
+            CounterMetricFamily, shown, ACCOUNT, ((whose, numbers(totals)) for whose, totals in accounts)
+        )
+
+
+def _filled(
+    kind: type[GaugeMetricFamily | CounterMetricFamily],
+    shown: Shown,
+    whose: tuple[str, ...],
+    numbers: Iterable[tuple[tuple[str, ...], Numbers]],
+) -> Metric:
+    family = kind(f"twikit_pool_{shown.name}", shown.help, labels=(*whose, *shown.labels))
+    for owner, series in numbers:
+        for labels, value in series:
+            family.add_metric([*owner, *labels], value)
+    return family
 
 
 def _buckets(times: Histogram, bounds: tuple[float, ...]) -> list[tuple[str, float]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from twikit_pool.events import (
+    AccountLoggedIn,
     AcquireTimedOut,
     CallFinished,
     ConnectionChecked,
@@ -23,18 +24,22 @@ from twikit_pool.events import (
     ConnectionOpenFailed,
     Event,
     PoolResized,
+    ResourcesOptimized,
+    ScalingDecided,
 )
+from twikit_pool.metrics.accounts import AccountTally, AccountTotals
 from twikit_pool.metrics.histogram import Histogram
-from twikit_pool.metrics.pool_metrics import PoolMetrics, Usage
+from twikit_pool.metrics.pool_metrics import PoolMetrics
 from twikit_pool.metrics.rates import Rate
-from twikit_pool.pool.connection import CLOSED, LEASED, ConnectionState
-from twikit_pool.pool.needs import USABLE
 from twikit_pool.pool.request import ConnectionPriority
+from twikit_pool.pool.usage import use_of
+from twikit_pool.resources.figures import Usage
 
 if TYPE_CHECKING:
     from twikit_pool.pool.pool import TwikitConnectionPool
 
 COUNTED: Final = (
+    AccountLoggedIn,
     AcquireTimedOut,
     CallFinished,
     ConnectionChecked,
@@ -42,6 +47,8 @@ COUNTED: Final = (
     ConnectionCreated,
     ConnectionOpenFailed,
     PoolResized,
+    ResourcesOptimized,
+    ScalingDecided,
 )
 """The events that a tally hears."""
 
@@ -62,6 +69,8 @@ class PoolTotals(msgspec.Struct, frozen=True, kw_only=True):
         response_times: of calls, by action.
         calls: by action and outcome.
         timed_out: by priority.
+        decisions: of the scaling engine that differed from the one before, by action.
+        optimized: what the optimizer did, by kind of action.
         busy_time: seconds that connections were leased.
         dropped_events: as in `PoolMetrics`.
         happened: by name: connections opened and closed, openings that failed, checks passed and failed,
@@ -73,6 +82,8 @@ class PoolTotals(msgspec.Struct, frozen=True, kw_only=True):
     response_times: Mapping[str, Histogram]
     calls: Mapping[tuple[str, str], int]
     timed_out: Mapping[int, int]
+    decisions: Mapping[str, int]
+    optimized: Mapping[str, int]
     busy_time: float
     dropped_events: int
     happened: Mapping[str, int]
@@ -84,6 +95,8 @@ NOTHING: Final = PoolTotals(
     response_times={},
     calls={},
     timed_out=dict.fromkeys(PRIORITIES, 0),
+    decisions={},
+    optimized={},
     busy_time=0.0,
     dropped_events=0,
     happened=dict.fromkeys(
@@ -93,6 +106,7 @@ NOTHING: Final = PoolTotals(
             "open_failures",
             "checks_passed",
             "checks_failed",
+            "logins",
             "scale_ups",
             "scale_downs",
         ),
@@ -104,7 +118,7 @@ NOTHING: Final = PoolTotals(
 class _Interval:
     """What is counted until the next collection."""
 
-    __slots__ = ("began", "calls", "happened", "late", "response_times", "served")
+    __slots__ = ("began", "calls", "decisions", "happened", "late", "optimized", "response_times", "served")
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -112,6 +126,8 @@ class _Interval:
         self.late = {each: Histogram() for each in PRIORITIES}
         self.response_times: dict[str, Histogram] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.decisions: Counter[str] = Counter()
+        self.optimized: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
 
 
@@ -122,12 +138,20 @@ class Tally:
         self.pool = pool
         self.totals = NOTHING
         """All there was until the latest collection."""
+        self.accounts: Mapping[str, AccountTotals] = {}
+        """The same by account; empty unless it is asked for."""
+        self._by_account: AccountTally | None = None
         now = pool.clock.monotonic()
         self._arrivals, self._calls = Rate(now), Rate(now)
         self._scaled_at: datetime | None = None
-        self._leases, self._seconds, _, _ = self._use(now)
+        self._decided: ScalingDecided | None = None
+        self._leases, self._seconds, _, _ = use_of(pool.matching, now)
         self._interval = _Interval(now)
         pool.matching.waiting.listeners += (self._served,)
+
+    def tell_accounts(self) -> None:
+        """Count by account from now on, too."""
+        self._by_account = self._by_account or AccountTally()
 
     def close(self) -> None:
         """Count no more."""
@@ -156,6 +180,13 @@ class Tally:
             case PoolResized() if event.size != event.before:
                 happened["scale_ups" if event.size > event.before else "scale_downs"] += 1
                 self._scaled_at = event.at
+            case ScalingDecided():
+                self._interval.decisions[event.action] += 1
+                self._decided = event
+            case AccountLoggedIn():
+                happened["logins"] += 1
+            case ResourcesOptimized() if not event.result["dry_run"]:
+                self._interval.optimized.update(each["kind"] for each in event.result["actions"])
             case _:
                 pass
 
@@ -169,6 +200,8 @@ class Tally:
             histogram = times.setdefault(action, Histogram())
         histogram.add(event.latency)
         self._interval.calls[action, event.outcome] += 1
+        if self._by_account is not None:
+            self._by_account.hear(event)
 
     def collect(self, usage: Usage, dropped: int) -> PoolMetrics:
         """The numbers of the interval that ends now; the next one begins.
@@ -179,13 +212,15 @@ class Tally:
         """
         pool, matching = self.pool, self.pool.matching
         now = pool.clock.monotonic()
-        leases, seconds, states, unhealthy = self._use(now)
+        leases, seconds, states, unhealthy = use_of(matching, now)
         acquired, self._leases = leases - self._leases, leases
         busy_time, self._seconds = max(seconds - self._seconds, 0.0), seconds
         interval, self._interval = self._interval, _Interval(now)
         acquisition_times = Histogram.merged(interval.served.values())
         acquisition_times.add(0.0, acquired - acquisition_times.count)
         self._add(interval, acquisition_times, busy_time, dropped)
+        if self._by_account is not None:
+            self.accounts = self._by_account.totals(pool, now)
         timed_out = sum(each.count for each in interval.late.values())
         calls: Counter[str] = Counter()
         for (_, outcome), times in interval.calls.items():
@@ -214,6 +249,8 @@ class Tally:
             scale_up_events=happened["scale_ups"],
             scale_down_events=happened["scale_downs"],
             last_scaling_event=self._scaled_at,
+            target_connections=None if self._decided is None else self._decided.target_size,
+            wanted_connections=None if self._decided is None else self._decided.wanted_size,
             health_checks_passed=happened["checks_passed"],
             health_checks_failed=happened["checks_failed"],
             dropped_events=dropped,
@@ -238,26 +275,10 @@ class Tally:
                 },
             },
             calls=Counter(before.calls) + interval.calls,
+            decisions=Counter(before.decisions) + interval.decisions,
+            optimized=Counter(before.optimized) + interval.optimized,
             timed_out={each: before.timed_out[each] + interval.late[each].count for each in PRIORITIES},
             busy_time=before.busy_time + busy_time,
             dropped_events=before.dropped_events + dropped,
             happened={what: times + interval.happened[what] for what, times in before.happened.items()},
         )
-
-    def _use(self, now: float) -> tuple[int, float, dict[str, int], int]:
-        """Leases and their seconds since the pool was made; connections by state, and the unhealthy ones."""
-        matching = self.pool.matching
-        leases, seconds, unhealthy = matching.past.leases, matching.past.seconds, 0
-        states = dict.fromkeys(ConnectionState, 0)
-        for each in matching.connections.values():
-            # What `usage_count` and `healthy` say, without a call for each of thousands: a third less time.
-            state = each.state
-            states[state] += 1
-            leases += (each.epoch + 1) // 2
-            seconds += each.usage_time
-            if state is LEASED:
-                seconds += now - each.leased_at
-            if each.spent is not None or each.health.failed_checks or each.member.lacks & USABLE:
-                unhealthy += 1
-        open_states = {str(state): count for state, count in states.items() if state is not CLOSED}
-        return leases, seconds, open_states, unhealthy

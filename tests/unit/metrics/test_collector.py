@@ -47,7 +47,7 @@ def a_manager(loop: SimulatedLoop) -> TwikitConnectionPoolManager:
         clock=loop.clock,
         rng=loop.rng,
     )
-    return TwikitConnectionPoolManager(sessions)
+    return TwikitConnectionPoolManager(sessions, automation=None)
 
 
 async def hold(pool: TwikitConnectionPool, seconds: float, request: ConnectionRequest | None = None) -> None:
@@ -392,7 +392,7 @@ def test_it_measures_while_it_is_entered_and_can_be_entered_again() -> None:
                     collector.collect()
                 async with collector:
                     await hold(pool, 1)
-                    with pytest.raises(PoolError, match="measures already"):
+                    with pytest.raises(PoolError, match="runs already"):
                         await collector.__aenter__()
                 assert collector.metrics["default"].acquired == 1
 
@@ -420,3 +420,76 @@ def test_an_interval_is_a_positive_number(wrong: float) -> None:
             PoolCollector(pool, interval=wrong)
 
     measured(play)
+
+
+# ---------------------------------------------------------------- by account
+
+
+def test_accounts_are_told_apart_once_somebody_asks() -> None:
+    async def play(pool: TwikitConnectionPool, collector: PoolCollector) -> None:
+        await pool.execute("like_tweet", tweet_id="1")
+        assert collector.collect()
+        assert collector.latest["default"].accounts == {}
+        collector.tell_accounts()
+        for _ in range(2):  # each on a connection of its own
+            await hold(pool, 2, ConnectionRequest(account_id="a1"))
+            await settle()
+        await pool.execute("like_tweet", account="a1", tweet_id="1")
+        async with pool.acquire(ConnectionRequest(account_id="a0")):
+            await asyncio.sleep(3)
+            collector.collect()
+            running = collector.latest["default"].accounts
+        assert set(running) == {"a0", "a1"}
+        assert (running["a1"].leases, running["a1"].busy_time) == (3, pytest.approx(4, abs=0.5))
+        assert (running["a1"].calls, running["a1"].errors) == ({"ok": 1}, 0)
+        assert running["a0"].busy_time == pytest.approx(3, abs=0.5)
+        assert (running["a0"].connections, dict(running["a0"].calls)) == (1, {})
+        collector.collect()
+        after = collector.latest["default"].accounts
+        assert sum(each.leases for each in after.values()) == 5
+        assert running["a0"].busy_time <= after["a0"].busy_time
+
+    measured(play, accounts=2, enable_connection_reuse=False)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_by_account_is_all_that_happened_in_any_order(seed: int) -> None:
+    async def main(loop: SimulatedLoop) -> None:
+        rng = random.Random(seed)
+        x = SimulatedX(loop)
+        async with (
+            pool_of(x, 3, ConnectionPoolConfig(**{**CALM, "min_connections": 0})) as pool,
+            PoolCollector(pool, interval=3600) as collector,
+        ):
+            collector.tell_accounts()
+
+            async def like() -> None:
+                await asyncio.sleep(rng.random() * 10)
+                await pool.execute("like_tweet", tweet_id="1")
+
+            async def disturb() -> None:
+                for _ in range(5):
+                    await asyncio.sleep(rng.random() * 2)
+                    pool.resize(rng.randint(0, 3))
+                    collector.collect()
+
+            await asyncio.gather(disturb(), *[like() for _ in range(40)])
+            collector.collect()
+            _, totals, accounts = collector.latest["default"]
+            assert sum(each.leases for each in accounts.values()) == totals.acquisition_times.count == 40
+            assert sum(each.busy_time for each in accounts.values()) == pytest.approx(totals.busy_time)
+            assert sum(sum(each.calls.values()) for each in accounts.values()) == 40
+            assert sum(each.connections for each in accounts.values()) == pool.status().total
+
+    simulate(main, seed)
+
+
+async def test_only_so_many_accounts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twikit_pool.metrics.accounts.MOST_ACCOUNTS", 2)
+    async with (
+        silent_pool([silent_account(number) for number in range(3)]) as pool,
+        PoolCollector(pool, interval=3600) as collector,
+    ):
+        collector.tell_accounts()
+        collector.collect()
+        assert len(collector.latest["default"].accounts) == 2

@@ -49,6 +49,8 @@ def metrics(**others: Any) -> PoolMetrics:
             "scale_up_events": 1,
             "scale_down_events": 0,
             "last_scaling_event": None,
+            "target_connections": None,
+            "wanted_connections": None,
             "health_checks_passed": 4,
             "health_checks_failed": 1,
             "dropped_events": 0,
@@ -106,6 +108,7 @@ def test_several_pools_add_up() -> None:
         longest_wait=9.0,
         memory_usage=100,
         last_scaling_event=later,
+        target_connections=7,
         calls_by_outcome={"rate_limited": 8},
         connections_by_state={"idle": 5, "leased": 0, "reserved": 0, "opening": 1},
         dropped_events=3,
@@ -117,6 +120,7 @@ def test_several_pools_add_up() -> None:
     assert (whole.queued_requests, whole.longest_wait, whole.dropped_events) == (6, 9.0, 3)
     assert (whole.success_rate, whole.error_rate) == (7 / 16, 9 / 16)
     assert (whole.memory_usage, whole.cpu_usage, whole.last_scaling_event) == (100, None, later)
+    assert (whole.target_connections, whole.wanted_connections) == (7, None)
     assert whole.utilization == pytest.approx(0.4)
     assert whole.throughput == pytest.approx(1.6)
 

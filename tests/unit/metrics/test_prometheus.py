@@ -14,7 +14,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks._silent_pool import account, silent_pool
-from twikit_pool.events import AcquireTimedOut, CallFinished, PoolResized
+from twikit_pool.events import (
+    AccountLoggedIn,
+    AcquireTimedOut,
+    CallFinished,
+    PoolResized,
+    ResourcesOptimized,
+    ScalingDecided,
+)
 from twikit_pool.metrics import PoolCollector, Usage
 from twikit_pool.metrics.prometheus import PrometheusExporter
 from twikit_pool.pool import TwikitConnectionPool
@@ -24,21 +31,22 @@ EXAMPLES = ROOT / "examples" / "prometheus"
 NAME = re.compile(r"\btwikit_pool_\w+")
 
 
-@pytest.fixture
-async def exporter() -> AsyncIterator[PrometheusExporter]:
-    """Of a pool in which two leases, three calls, a timeout and a resizing happened."""
+@pytest.fixture(params=[False, True], ids=["pools", "accounts"])
+async def exporter(request: pytest.FixtureRequest) -> AsyncIterator[PrometheusExporter]:
+    """Of a pool in which two leases, three calls, a timeout, a decision and a resizing happened."""
     usage = Usage(memory=2**20, cpu=0.25, network=1000.0)
     async with (
         silent_pool([account(0)], heard=False) as pool,
         PoolCollector(pool, interval=3600, measure=lambda _: usage) as collector,
     ):
+        exporter = PrometheusExporter(collector, accounts=request.param)
         collector.collect()
         (await pool.acquire()).release()
         (await pool.acquire()).release()
         tell(pool)
         collector.collect()
         collector.collect()
-        yield PrometheusExporter(collector)
+        yield exporter
 
 
 def tell(pool: TwikitConnectionPool) -> None:
@@ -51,16 +59,35 @@ def tell(pool: TwikitConnectionPool) -> None:
         )
     pool.events.publish(AcquireTimedOut(**about, at=at, action=None, priority=3, waited=2.0))
     pool.events.publish(PoolResized(pool_id=pool.pool_id, at=at, size=2, before=1))
+    pool.events.publish(
+        ScalingDecided(
+            pool_id=pool.pool_id,
+            at=at,
+            action="scale_up",
+            size=1,
+            target_size=2,
+            wanted_size=5,
+            reason="",
+            confidence=1.0,
+            predicted_load=None,
+            constraints=("maximum",),
+        )
+    )
+    pool.events.publish(AccountLoggedIn(pool_id=pool.pool_id, at=at, account_id="account_0", today=1))
+    for dry in (False, True):
+        result = {"dry_run": dry, "actions": [{"kind": "lower"}, {"kind": "close"}, {"kind": "lower"}]}
+        pool.events.publish(ResourcesOptimized(pool_id=pool.pool_id, at=at, result=result))
 
 
 async def samples(exporter: PrometheusExporter) -> dict[tuple[str, ...], float]:
-    """Values by name and labels but the pool's, as the parser reads them."""
+    """Values by name and labels but the pool's and the account's, as the parser reads them."""
     found: dict[tuple[str, ...], float] = {}
     for family in text_string_to_metric_families((await exporter.render()).decode()):
         for each in family.samples:
             labels = dict(each.labels)
             assert labels.pop("pool_id") == "default"
-            assert "account_id" not in labels
+            by_account = each.name.startswith("twikit_pool_account_")
+            assert labels.pop("account_id", None) == ("account_0" if by_account else None)
             found[each.name, *labels.values()] = each.value
     return found
 
@@ -75,13 +102,38 @@ async def test_what_happened_is_read_back(exporter: PrometheusExporter) -> None:
     assert found["twikit_pool_acquire_timeouts_total", "high"] == 1
     assert found["twikit_pool_queue_seconds_sum", "high"] == pytest.approx(2)
     assert found["twikit_pool_scalings_total", "up"] == 1
+    assert found["twikit_pool_scaling_decisions_total", "scale_up"] == 1
+    assert found["twikit_pool_scaling_target_connections",] == 2
+    assert found["twikit_pool_scaling_wanted_connections",] == 5
     assert found["twikit_pool_memory_bytes",] == 2**20
+    assert found["twikit_pool_logins_total",] == 1
+    assert found["twikit_pool_optimizations_total", "lower"] == 2, "a dry run does nothing"
+    assert found["twikit_pool_optimizations_total", "close"] == 1
     buckets = {
         bound: found["twikit_pool_call_seconds_bucket", "like_tweet", bound]
         for bound in ("0.1", "0.25", "0.5", "5.0", "10.0", "+Inf")
     }
     assert buckets == {"0.1": 0, "0.25": 1, "0.5": 2, "5.0": 2, "10.0": 3, "+Inf": 3}
     assert found["twikit_pool_call_seconds_sum", "like_tweet"] == pytest.approx(7.6)
+
+
+@pytest.mark.parametrize("exporter", [True], indirect=True)
+async def test_accounts_have_series_of_their_own_when_asked(exporter: PrometheusExporter) -> None:
+    found = {name: value for name, value in (await samples(exporter)).items() if "_account_" in name[0]}
+    seconds = found.pop(("twikit_pool_account_lease_seconds_total",))
+    assert seconds > 0
+    assert found == {
+        ("twikit_pool_account_connections",): 1,
+        ("twikit_pool_account_leases_total",): 2,
+        ("twikit_pool_account_calls_total", "ok"): 2,
+        ("twikit_pool_account_calls_total", "transient"): 1,
+        ("twikit_pool_account_errors_total",): 1,
+    }
+
+
+@pytest.mark.parametrize("exporter", [False], indirect=True)
+async def test_accounts_have_none_when_nobody_asks(exporter: PrometheusExporter) -> None:
+    assert "account_" not in (await exporter.render()).decode()
 
 
 async def test_every_series_has_help_and_each_comes_once(exporter: PrometheusExporter) -> None:
