@@ -1,5 +1,6 @@
 """Several pools over the same accounts, and what runs beside them."""
 
+from twikit_pool.manager.automation import Attendants, Automation, Costs
 from twikit_pool.manager.integrations import (
     AnalyticsSink,
     Broadcaster,
@@ -16,6 +17,8 @@ from twikit_pool.manager.manager import DEFAULT_POOL, TwikitConnectionPoolManage
 __all__ = [
     "DEFAULT_POOL",
     "AnalyticsSink",
+    "Attendants",
+    "Automation",
     "Broadcaster",
     "CampaignEmergencyStop",
     "CampaignEnded",
@@ -23,6 +26,7 @@ __all__ = [
     "CampaignPriorityChanged",
     "CampaignSource",
     "CampaignStarted",
+    "Costs",
     "Integration",
     "TwikitConnectionPoolManager",
 ]

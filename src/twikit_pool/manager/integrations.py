@@ -2,7 +2,7 @@
 
 - A `Broadcaster` hears everything that happens, as messages by topic.
 - A `CampaignSource` tells of campaigns, for which the pool keeps connections.
-- An `AnalyticsSink` gets the pool's numbers every few seconds.
+- An `AnalyticsSink` gets the pool's metrics whenever they are collected.
 
 Each runs in a task of its own. One that fails or hangs is logged, loses what it could not take, and
 never delays the pool.
@@ -19,18 +19,32 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 import msgspec
 
 from twikit_pool.errors import ConfigError, TwikitPoolError
-from twikit_pool.events import ConnectionEvent, EmergencyStop, Event, Subscription
+from twikit_pool.events import (
+    ConnectionEvent,
+    EmergencyStop,
+    Event,
+    LowWorkLimited,
+    MetricsCollected,
+    ResourcesOptimized,
+    ScalingDecided,
+    ScalingExecuted,
+    Subscription,
+)
 from twikit_pool.pool.request import ConnectionPriority
 from twikit_pool.redaction import without_frames
 
 if TYPE_CHECKING:
+    from twikit_pool.metrics.collector import PoolCollector
+    from twikit_pool.metrics.pool_metrics import PoolMetrics
     from twikit_pool.pool.pool import TwikitConnectionPool
-    from twikit_pool.pool.status import PoolStatus
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 10.0
 """Seconds that an integration may take for one message before it is cut short."""
+
+SIZING: Final = (ScalingDecided, ScalingExecuted, LowWorkLimited, ResourcesOptimized)
+"""Events that tell what was decided about sizes and resources."""
 
 
 class CampaignStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -88,10 +102,13 @@ class CampaignSource(Protocol):
 
 @runtime_checkable
 class AnalyticsSink(Protocol):
-    """Takes the pool's numbers."""
+    """Takes the pool's metrics."""
 
-    def process_real_time_pool_metrics(self, metrics: PoolStatus) -> Awaitable[None]:
-        """Take the numbers of this moment; called every `metrics_interval` seconds."""
+    def process_real_time_pool_metrics(self, metrics: PoolMetrics) -> Awaitable[None]:
+        """Take those of the latest interval; called every `metrics_interval` seconds.
+
+        One that takes longer is given the latest next.
+        """
         ...
 
 
@@ -101,12 +118,23 @@ Integration: TypeAlias = Broadcaster | CampaignSource | AnalyticsSink
 class Integrations:
     """The integrations of one pool, each with its task.
 
+    Args:
+        pool: theirs.
+        integrations: what meets one of the protocols, or several.
+        collector: whose metrics the analytics sinks are given; without one they are given none.
+
     Raises:
         ConfigError: one meets none of the protocols.
     """
 
-    def __init__(self, pool: TwikitConnectionPool, integrations: Sequence[object]) -> None:
+    def __init__(
+        self,
+        pool: TwikitConnectionPool,
+        integrations: Sequence[object],
+        collector: PoolCollector | None = None,
+    ) -> None:
         self._pool = pool
+        self._collector = collector
         self._subscriptions: list[Subscription] = []
         self._broadcasting: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,8 +155,10 @@ class Integrations:
             self._broadcasting.append(start(self._broadcast(each, subscription)))
         if isinstance(each, CampaignSource):
             self._tasks.append(start(self._follow(each)))
-        if isinstance(each, AnalyticsSink):
-            self._tasks.append(start(self._measure(each)))
+        if isinstance(each, AnalyticsSink) and self._collector is not None:
+            collections = self._pool.events.subscribe(MetricsCollected, maxlen=1)
+            self._subscriptions.append(collections)
+            self._tasks.append(start(self._measure(each, self._collector, collections)))
 
     async def aclose(self) -> None:
         """Stop all of them; broadcasters may pass on what they have not yet, for a while."""
@@ -150,11 +180,15 @@ class Integrations:
                 topic, message = topic_of(event), message_of(event)
                 await self._try(broadcaster, lambda t=topic, m=message: broadcaster.broadcast(t, m))
 
-    async def _measure(self, sink: AnalyticsSink) -> None:
-        while True:
-            await asyncio.sleep(self._pool.config.metrics_interval)
-            status = self._pool.status()
-            await self._try(sink, lambda s=status: sink.process_real_time_pool_metrics(s))
+    async def _measure(
+        self, sink: AnalyticsSink, collector: PoolCollector, collections: Subscription
+    ) -> None:
+        given = collector.metrics.get(self._pool.pool_id)
+        async for _ in collections:
+            latest = collector.metrics.get(self._pool.pool_id)
+            if latest is not None and latest is not given:
+                await self._try(sink, lambda m=latest: sink.process_real_time_pool_metrics(m))
+                given = latest
 
     async def _try(self, integration: object, use: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -203,6 +237,8 @@ def topic_of(event: Event) -> str:
     """The topic under which an event is broadcast."""
     if isinstance(event, EmergencyStop):
         return "alerts"
+    if isinstance(event, SIZING):
+        return "scaling"
     return "connection_events" if isinstance(event, ConnectionEvent) else "pool_updates"
 
 

@@ -11,6 +11,7 @@ from twikit_pool.accounts.model import Account
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import EventBus
+from twikit_pool.manager.automation import Attendants, Automation
 from twikit_pool.manager.integrations import Integration, Integrations
 from twikit_pool.pool.hooks import PoolHooks
 from twikit_pool.pool.lease import Lease
@@ -24,12 +25,26 @@ from twikit_pool.sessions.manager import TwikitSessionManager
 DEFAULT_POOL: Final = "default"
 """The pool that is meant where none is named, if there is one; else the first that was made."""
 
+AUTOMATION: Final = Automation()
+"""All of it, as the settings of each pool have it."""
+
 
 class TwikitConnectionPoolManager:
     """Pools by name. Use it with `async with`; leaving shuts all of them down.
 
     An account belongs to one pool at a time. Pools that are created with `shared=True` may have the same
     accounts: while one of them uses an account, the others leave it alone, and they take turns.
+
+    While it is entered its pools are measured, sized and kept from wasting resources.
+
+    Args:
+        sessions: opens and keeps the accounts' sessions.
+        events: the bus of all pools; its own when not given.
+        rng: chance, for its pools.
+        automation: what it does about its pools by itself; None does nothing.
+
+    Raises:
+        ConfigError: the automation guarantees more connections than there may be.
     """
 
     def __init__(
@@ -38,6 +53,7 @@ class TwikitConnectionPoolManager:
         *,
         events: EventBus | None = None,
         rng: random.Random | None = None,
+        automation: Automation | None = AUTOMATION,
     ) -> None:
         self._sessions = sessions
         self._rng = rng
@@ -48,19 +64,37 @@ class TwikitConnectionPoolManager:
         self.events = events or EventBus()
         self.on_pool: list[Callable[[TwikitConnectionPool], None]] = []
         """Called with each pool that is made, before it opens."""
+        self._attendants = None if automation is None else Attendants(self, automation)
 
     async def __aenter__(self) -> Self:
+        if self._attendants is not None:
+            await self._attendants.begin()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.shutdown()
+        try:
+            if self._attendants is not None:
+                await self._attendants.end()
+        finally:
+            await self.shutdown()
 
     @property
     def pools(self) -> Mapping[str, TwikitConnectionPool]:
         """The pools by name, to look at."""
         return MappingProxyType(self._pools)
+
+    @property
+    def attendants(self) -> Attendants:
+        """Who attends to the pools: `collector` (metrics), `monitor`, `scaler`, `optimizer` and `costs`.
+
+        Raises:
+            PoolError: nobody does.
+        """
+        if self._attendants is None:
+            raise PoolError("nobody attends to these pools: the manager was made with automation=None")
+        return self._attendants
 
     async def create_pool(
         self,
@@ -105,7 +139,8 @@ class TwikitConnectionPoolManager:
         for told in tuple(self.on_pool):
             told(pool)
         try:
-            self._integrations[name] = Integrations(pool, integrations)
+            collector = None if self._attendants is None else self._attendants.collector
+            self._integrations[name] = Integrations(pool, integrations, collector)
             await pool.open()
             self._refuse_empty(pool)
         except BaseException:

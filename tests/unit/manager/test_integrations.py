@@ -22,8 +22,10 @@ from twikit_pool.manager.integrations import (
     CampaignPriorityChanged,
     CampaignStarted,
     Integration,
+    Integrations,
 )
-from twikit_pool.pool import ConnectionPriority, Mode, PoolStatus, TwikitConnectionPool
+from twikit_pool.metrics import PoolCollector, PoolMetrics
+from twikit_pool.pool import ConnectionPriority, Mode, TwikitConnectionPool
 
 
 class Hub:
@@ -60,12 +62,15 @@ class Campaigns:
 
 class Sink:
     def __init__(self) -> None:
-        self.taken: list[PoolStatus] = []
+        self.taken: list[PoolMetrics] = []
         self.fails = False
+        self.hangs = False
 
-    async def process_real_time_pool_metrics(self, metrics: PoolStatus) -> None:
+    async def process_real_time_pool_metrics(self, metrics: PoolMetrics) -> None:
         if self.fails:
             raise ValueError("canary")
+        if self.hangs:
+            await asyncio.sleep(1e6)
         self.taken.append(metrics)
 
 
@@ -76,7 +81,7 @@ def connected(play: Any, *made: type[Integration], accounts: int = 2, **settings
         x = SimulatedX(loop)
         integrations = [each() for each in made]
         config = ConnectionPoolConfig(**{**CALM, "metrics_interval": 10.0, **settings})
-        async with TwikitConnectionPoolManager(pool_of(x, accounts).sessions) as manager:
+        async with TwikitConnectionPoolManager(pool_of(x, accounts).sessions, automation=None) as manager:
             pool = await manager.create_pool("enterprise", config, integrations=integrations)
             await settle()
             await play(pool, x, *integrations)
@@ -123,7 +128,9 @@ def test_a_broadcaster_hears_everything_by_topic() -> None:
 def test_a_broadcaster_hears_its_own_pool_alone() -> None:
     async def main(loop: SimulatedLoop) -> None:
         hub = Hub()
-        async with TwikitConnectionPoolManager(pool_of(SimulatedX(loop), 2).sessions) as manager:
+        async with TwikitConnectionPoolManager(
+            pool_of(SimulatedX(loop), 2).sessions, automation=None
+        ) as manager:
             await manager.create_pool("one", integrations=[hub], shared=True)
             other = await manager.create_pool("two", shared=True)
             await settle()
@@ -255,11 +262,33 @@ def test_a_campaign_source_that_fails_or_ends_leaves_the_pool_as_it_is(caplog: L
 # ---------------------------------------------------------------- analytics
 
 
-def test_a_sink_gets_the_numbers_from_time_to_time(caplog: LogCaptureFixture) -> None:
-    async def play(pool: TwikitConnectionPool, x: SimulatedX, sink: Sink) -> None:
+def measured(play: Any, *made: type[Integration], **settings: Any) -> None:
+    """Play on a pool with a collector, connected to these: `play(pool, collector, *integrations)`."""
+
+    async def main(loop: SimulatedLoop) -> None:
+        config = ConnectionPoolConfig(**{**CALM, "metrics_interval": 10.0, **settings})
+        integrations = [each() for each in made]
+        async with pool_of(SimulatedX(loop), 2, config) as pool, PoolCollector(pool) as collector:
+            connected = Integrations(pool, integrations, collector)
+            await settle()
+            try:
+                await play(pool, collector, *integrations)
+            finally:
+                await connected.aclose()
+
+    simulate(main, order="fifo")
+
+
+def test_a_sink_gets_each_interval_once_when_it_ends(caplog: LogCaptureFixture) -> None:
+    async def play(pool: TwikitConnectionPool, collector: PoolCollector, sink: Sink) -> None:
         await take(pool)
         await asyncio.sleep(25)
-        assert [(each.pool_id, each.active) for each in sink.taken] == [("enterprise", 1)] * 2
+        assert [(each.pool_id, each.active_connections, each.acquired) for each in sink.taken] == [
+            ("default", 1, 1),
+            ("default", 1, 0),
+        ]
+        assert [round(each.interval) for each in sink.taken] == [10, 10]
+        assert sink.taken[-1] is collector.metrics["default"]
         sink.fails = True
         await asyncio.sleep(10)
         sink.fails = False
@@ -267,8 +296,41 @@ def test_a_sink_gets_the_numbers_from_time_to_time(caplog: LogCaptureFixture) ->
         assert len(sink.taken) == 3
 
     with caplog.at_level(logging.WARNING):
-        connected(play, Sink)
+        measured(play, Sink)
     assert "Sink failed: ValueError; the pool goes on" in caplog.text
+
+
+def test_a_sink_gets_intervals_of_less_than_a_second() -> None:
+    async def play(pool: TwikitConnectionPool, collector: PoolCollector, sink: Sink) -> None:
+        await asyncio.sleep(1.05)
+        assert len(sink.taken) == 10
+
+    measured(play, Sink, metrics_interval=0.1)
+
+
+def test_a_sink_that_is_slow_gets_the_latest_next() -> None:
+    async def play(pool: TwikitConnectionPool, collector: PoolCollector, sink: Sink) -> None:
+        sink.hangs = True
+        await asyncio.sleep(4.5)
+        sink.hangs = False
+        await asyncio.sleep(PATIENCE)
+        assert [each.timestamp.second for each in sink.taken] == [10, 11, 12, 13, 14]
+
+    measured(play, Sink, metrics_interval=1.0)
+
+
+def test_a_sink_gets_nothing_where_metrics_are_off_or_nobody_collects() -> None:
+    async def off(pool: TwikitConnectionPool, collector: PoolCollector, sink: Sink) -> None:
+        await asyncio.sleep(50)
+        assert sink.taken == []
+
+    async def nobody(pool: TwikitConnectionPool, x: SimulatedX, sink: Sink) -> None:
+        uncollected = Integrations(pool, [sink])
+        await asyncio.sleep(50)
+        await uncollected.aclose()
+
+    measured(off, Sink, enable_metrics=False)
+    connected(lambda pool, x: nobody(pool, x, Sink()))
 
 
 def test_one_object_may_be_all_of_them() -> None:
@@ -276,14 +338,13 @@ def test_one_object_may_be_all_of_them() -> None:
         def __init__(self) -> None:
             Hub.__init__(self)
             Campaigns.__init__(self)
-            self.taken = []
-            self.fails = False
+            Sink.__init__(self)
 
-    async def play(pool: TwikitConnectionPool, x: SimulatedX, everything: Everything) -> None:
+    async def play(pool: TwikitConnectionPool, collector: PoolCollector, everything: Everything) -> None:
         everything.events.put_nowait(CampaignStarted(campaign_id="spring", accounts=("a0",)))
         await asyncio.sleep(11)
         assert everything.taken
         assert "reservation_made" in everything.types()
         assert len(pool.reservations("spring")) == 1
 
-    connected(play, Everything)
+    measured(play, Everything)

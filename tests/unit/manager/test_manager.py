@@ -31,7 +31,7 @@ from twikit_pool.pool import (
 
 @asynccontextmanager
 async def managed(pool: TwikitConnectionPool) -> AsyncIterator[TwikitConnectionPoolManager]:
-    async with TwikitConnectionPoolManager(pool.sessions) as manager:
+    async with TwikitConnectionPoolManager(pool.sessions, automation=None) as manager:
         yield manager
 
 
