@@ -48,6 +48,7 @@ def main() -> int:
     parser.add_argument(
         "--traces", type=Path, metavar="DIR", help="CSV files of timestamp,value per 5 minutes"
     )
+    parser.add_argument("--lightgbm", action="store_true", help="forecast: show LightGBM's beside ours")
     chosen = parser.parse_args()
     if chosen.name is None:
         print(listing())
@@ -57,10 +58,10 @@ def main() -> int:
         print(f"no benchmark named {chosen.name!r}\n\n{listing()}", file=sys.stderr)
         return 2
     run = importlib.import_module(module).run
-    traced = "traces" in inspect.signature(run).parameters
-    if chosen.traces is not None and not traced:
-        parser.error(f"{chosen.name} takes no traces")
-    report: Report = run(traces=chosen.traces) if traced else run()
+    given = {name: value for name in ("traces", "lightgbm") if (value := getattr(chosen, name))}
+    for name in given.keys() - inspect.signature(run).parameters.keys():
+        parser.error(f"{chosen.name} takes no --{name}")
+    report: Report = run(**given)
     if not chosen.json:
         for name, figure in report.figures.items():
             shown = f"{figure:,.3f}" if isinstance(figure, float) else str(figure)

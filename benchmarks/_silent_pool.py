@@ -16,6 +16,7 @@ from twikit_pool.redaction import Cookies
 from twikit_pool.sessions import Action, TwikitSessionManager
 from twikit_pool.sessions.media import Media
 from twikit_pool.sessions.responses import RawResponse
+from twikit_pool.sessions.traffic import Traffic
 
 OPENING: Final = 60.0
 """Seconds that the pool has to open all its connections."""
@@ -27,6 +28,7 @@ class SilentLink:
     client: Any = None
     on_request: Callable[[str], None] | None = None
     on_response: Callable[[RawResponse], None] | None = None
+    traffic = Traffic()
     unfinished = 0
     handshake_due = False
     cookies_changed = False
@@ -42,6 +44,10 @@ class SilentLink:
     async def renew(self) -> None: ...
 
     def renew_handshake(self) -> None: ...
+
+    def park(self) -> None: ...
+
+    def unpark(self, kept: object) -> None: ...
 
     def trim(self) -> None: ...
 

@@ -4,13 +4,13 @@ Each trace is gone through bucket by bucket: learn it, then predict those 5, 15 
 ten days are scored, those before are the warm-up; nobody sees a bucket before it is over. *Error* is wMAPE:
 the absolute errors by the load, each summed up. *Trend* is the straight line through the last 20 buckets.
 *Coverage* is how often the load was within the bound that is to hold in 95 of 100. Three numbers are those
-at 5, 15 and 60 minutes. Time is CPU time.
+at 5, 15 and 60 minutes. Time is CPU time. `--lightgbm` shows LightGBM beside ours, trained anew every day.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks import Bar, Report
 from benchmarks._traces import BUCKET, BUCKETS_A_DAY, Trace, traces_of
-from twikit_pool.scaling import OnlineForecaster
+from twikit_pool.scaling import Forecaster, OnlineForecaster, Prediction
 
 HORIZONS: Final = (300, 900, 3600)
 SCORED: Final = 10 * BUCKETS_A_DAY
@@ -51,9 +51,9 @@ class Accuracy:
         return [ours / last for ours, last in zip(self.ours, self.last, strict=True)]
 
 
-def run(traces: Path | None = None) -> Report:
+def run(traces: Path | None = None, *, lightgbm: bool = False) -> Report:
     measured = {name: measure(trace) for name, trace in traces_of(traces).items()}
-    figures: dict[str, float | int | str] = {}
+    figures: dict[str, float | int | str] = _trees(traces) if lightgbm else {}
     for name, found in measured.items():
         figures[f"{name}: error of the last value"] = _shares(found.last)
         figures[f"{name}: error of the trend"] = _shares(found.trend)
@@ -88,14 +88,10 @@ def measure(trace: Trace) -> Accuracy:
         raise SystemExit(
             f"a trace has {len(counts)} buckets: give at least {2 * SCORED}, half of them to warm up"
         )
-    forecaster = OnlineForecaster(BUCKET, HORIZONS)
     began = time.process_time()
-    predictions = []
-    for number, count in enumerate(counts):
-        forecaster.learn(trace.begins + number * BUCKET, count)
-        predictions.append(forecaster.predict())
+    ours, coverage = judge(OnlineForecaster(BUCKET, HORIZONS), trace)
     step = (time.process_time() - began) / len(counts)
-    last, trend, ours, coverage = [], [], [], []
+    last, trend = [], []
     for horizon in HORIZONS:
         ahead = int(horizon / BUCKET)
         origins = range(len(counts) - SCORED - ahead, len(counts) - ahead)
@@ -103,12 +99,44 @@ def measure(trace: Trace) -> Accuracy:
         last.append(_error([counts[origin] for origin in origins], came))
         lines = (counts[origin - TREND + 1 : origin + 1] for origin in origins)
         trend.append(_error([_straight_on(line, ahead) for line in lines], came))
-        ours.append(_error([predictions[origin][horizon].expected for origin in origins], came))
-        uppers = (predictions[origin][horizon].upper for origin in origins)
-        coverage.append(mean(load <= upper for load, upper in zip(came, uppers, strict=True)))
-    return Accuracy(
-        last=tuple(last), trend=tuple(trend), ours=tuple(ours), coverage=tuple(coverage), step=step
-    )
+    return Accuracy(last=tuple(last), trend=tuple(trend), ours=ours, coverage=coverage, step=step)
+
+
+def judge(forecaster: Forecaster, trace: Trace) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The error of a forecaster at each horizon, and how often its bound held."""
+    predictions: list[Mapping[float, Prediction]] = []
+    for number, count in enumerate(trace.counts):
+        forecaster.learn(trace.begins + number * BUCKET, count)
+        predictions.append(forecaster.predict())
+    came, errors, coverage = trace.counts[-SCORED:], [], []
+    for horizon in HORIZONS:
+        ahead = int(horizon / BUCKET)
+        said = [each[horizon] for each in predictions[-SCORED - ahead : -ahead]]
+        errors.append(_error([each.expected for each in said], came))
+        coverage.append(mean(load <= each.upper for load, each in zip(came, said, strict=True)))
+    return tuple(errors), tuple(coverage)
+
+
+def _trees(traces: Path | None) -> dict[str, float | int | str]:
+    from twikit_pool.scaling.lightgbm_forecaster import LightGBMForecaster  # an optional extra
+
+    class Patient(LightGBMForecaster):
+        """Days pass in a second here, and a training takes as long."""
+
+        def predict(self) -> Mapping[float, Prediction]:
+            self.wait()
+            return super().predict()
+
+    figures: dict[str, float | int | str] = {}
+    every: list[tuple[float, ...]] = []
+    for name, trace in traces_of(traces).items():
+        with Patient(BUCKET, HORIZONS) as forecaster:
+            errors, coverage = judge(forecaster, trace)
+        figures[f"{name}: error of LightGBM"] = _shares(errors)
+        figures[f"{name}: coverage of LightGBM's bound"] = _shares(coverage)
+        every.append(errors)
+    figures["mean: error, LightGBM"] = _shares([mean(column) for column in zip(*every, strict=True)])
+    return figures
 
 
 def _error(forecasts: Sequence[float], came: Sequence[float]) -> float:
