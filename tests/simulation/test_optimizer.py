@@ -205,6 +205,24 @@ def test_an_expired_reservation_is_ended_should_its_deadline_be_late() -> None:
     simulate(main)
 
 
+def test_a_pool_that_wants_it_sooner_need_not_wait_for_the_others() -> None:
+    async def main(loop: SimulatedLoop) -> None:
+        x, told = SimulatedX(loop), Told()
+        sessions = TwikitSessionManager(
+            MemoryAccounts([account("a0"), account("a1")]), backend=x, clock=loop.clock, rng=loop.rng
+        )
+        async with TwikitConnectionPoolManager(sessions, automation=None) as manager:
+            slow = settings(initial_connections=1, resource_check_interval=3600.0)
+            await manager.create_pool("one", slow, accept=lambda each: each.id == "a0")
+            async with ResourceOptimizer(manager, cast("ResourceMonitor", told)) as optimizer:
+                await asyncio.sleep(2)
+                await manager.create_pool("two", settings(initial_connections=1))
+                await asyncio.sleep(11)
+                assert set(optimizer.results) == {"one", "two"}
+
+    simulate(main)
+
+
 def test_pools_that_rest_or_do_not_want_it_are_left_alone() -> None:
     async def main(loop: SimulatedLoop) -> None:
         x, told = SimulatedX(loop), Told()

@@ -22,6 +22,7 @@ from tests.simulation.simulated_loop import (
     every_seed,
     simulate,
 )
+from tests.simulation.simulated_x import SimulatedX, pool_of
 from tests.simulation.virtual_x import VirtualTransport, VirtualX
 from tests.unit.sessions.stand_in import StandIn, account, manager_of
 from twikit_pool.accounts import MemoryAccounts
@@ -465,6 +466,27 @@ def test_a_connection_that_is_opened_again_makes_no_handshake(
             assert {(each.account_id, each.today) for each in told} == {(each, 1) for each in x.ids}
 
     every_seed(main, range(3))
+
+
+def test_i14_a_client_that_cannot_be_parked_is_closed_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    def fails() -> None:
+        raise AttributeError("canary")
+
+    async def main(loop: SimulatedLoop) -> None:
+        x, config = SimulatedX(loop), ConnectionPoolConfig(min_connections=0, max_idle_time=5.0)
+        async with pool_of(x, 2, config) as pool:
+            for each in ("a0", "a1"):
+                await pool.execute("like_tweet", account=each, tweet_id="1")
+            for link in x.links:
+                link.park = fails  # type: ignore[method-assign]
+            assert pool.tuning.close(next(iter(pool.connections())), "it is large")
+            await asyncio.sleep(400)  # the other one by a deadline, which must not raise
+            assert all(link.closed for link in x.links)
+            await pool.execute("like_tweet", tweet_id="1")
+
+    simulate(main)
+    told = [each.getMessage() for each in caplog.records]
+    assert told == [f"what a session of {each} leaves is not kept: AttributeError" for each in ("a0", "a1")]
 
 
 def test_what_a_pool_leaves_another_one_begins_with() -> None:

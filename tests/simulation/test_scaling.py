@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any
+from math import nan
+from typing import Any, cast
 
 import pytest
 
@@ -371,6 +372,19 @@ def test_a_dry_run_tells_and_changes_nothing() -> None:
     simulate(main)
 
 
+def test_an_interval_that_is_made_shorter_holds_at_once() -> None:
+    async def main(loop: SimulatedLoop) -> None:
+        config = settings(scaling_interval=3600.0)
+        async with pool_of(SimulatedX(loop), 3, config) as pool, AutoScaler(pool) as scaler:
+            await asyncio.sleep(10)
+            assert scaler.decisions == {}
+            pool.reconfigure(scaling_interval=1.0)
+            await asyncio.sleep(3)
+            assert set(scaler.decisions) == {"default"}
+
+    simulate(main)
+
+
 def test_a_pool_that_serves_nobody_is_left_alone() -> None:
     async def main(loop: SimulatedLoop) -> None:
         x = SimulatedX(loop)
@@ -510,6 +524,31 @@ def test_i14_what_fails_that_is_not_ours_is_logged_once_and_stops_nothing(
         "asking ceiling source 1 (Bounds) failed: RuntimeError",
         "making a forecaster for pool default failed: ZeroDivisionError",
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, {"default": None}, {"default": Ceiling(kind="container", size=cast("int", nan), reason="")}],
+)
+def test_i14_a_source_of_ceilings_that_gives_something_else_stops_nothing(
+    wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong:
+        def ceilings(self, needs: Mapping[str, PoolNeed]) -> Mapping[str, Ceiling]:
+            return cast("Mapping[str, Ceiling]", wrong)
+
+    async def main(loop: SimulatedLoop) -> None:
+        async with (
+            pool_of(SimulatedX(loop), 3, settings()) as pool,
+            AutoScaler(pool, ceilings=[Wrong()]) as scaler,
+        ):
+            await asyncio.sleep(5)
+            assert scaler.decisions
+            assert pool.matching.limit is None
+
+    simulate(main)
+    [told] = [each.getMessage() for each in caplog.records]
+    assert told.startswith("asking ceiling source 1 (Wrong) failed: ")
 
 
 def test_it_is_entered_once_and_asked_while_it_is() -> None:

@@ -163,14 +163,17 @@ class PoolCollector:
 
     async def _run(self) -> None:
         time = asyncio.get_running_loop().time
-        ends = time() + self._seconds()
+        began = time()
+        ends = began + self._seconds()
         while True:
             await asyncio.sleep(min(max(ends - time(), 0.0), READING))
+            ends = min(ends, began + self._seconds())  # a setting, or a pool made since, may want it sooner
             if time() < ends:
                 self._read()
             else:
                 self.collect()
-                ends = time() + self._seconds()
+                began = time()
+                ends = began + self._seconds()
 
     def _seconds(self) -> float:
         if self._interval is not None:

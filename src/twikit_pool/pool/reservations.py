@@ -204,12 +204,17 @@ class Reservations:
         return reservation
 
     def bind(self, reservation: Reservation, connection: PooledTwikitConnection) -> None:
-        """This is the connection that is kept; a holder may use it to the end of the lease."""
-        free = connection.state in SHELVED
-        if free:
+        """This is the connection that is kept, and pauses no more; a holder may use it to his lease's end."""
+        if connection.pause is not None:
+            connection.pause.cancel()
+            connection.pause = None
+        shelved, paused = connection.state in SHELVED, connection.state is ConnectionState.PAUSED
+        if shelved:
             self._matching.withdraw(connection)
+        elif paused:
+            connection.state = ConnectionState.RENEWING
         reservation.connection, connection.reservation = connection, reservation
-        if free:
+        if shelved or paused:
             self._matching.offer(connection)
 
     def extend(self, reservation: Reservation, seconds: float) -> None:
@@ -288,6 +293,7 @@ class Reservations:
         """The connection to keep; None when another is to be opened."""
         lasting = [each for each in member.connections if each.spent is None]
         unreserved = [each for each in lasting if each.reservation is None]
+        unreserved.sort(key=lambda each: each.pause is not None)  # one that pauses only where no other is
         promised = sum(each.connection is None for each in member.reservations)
         room = self._matching.config.max_connections_per_account - len(lasting) - promised
         for connection in unreserved:

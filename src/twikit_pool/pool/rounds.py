@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from twikit_pool.errors import PoolError
+
+LOOK: Final = 1.0
+"""Seconds after which a change of the settings is in force at the latest, while somebody waits by them."""
+
+
+async def wait_for_round(seconds: Callable[[], float]) -> None:
+    """Wait for so many seconds. They are asked for again and again: a setting may change meanwhile."""
+    time = asyncio.get_running_loop().time
+    began = time()
+    while True:
+        left = began + seconds() - time()
+        if left <= 0:
+            return
+        await asyncio.sleep(min(left, LOOK))
 
 
 class Rounds:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twikit_pool.pool.connection import IDLE, RENEWING, SHELVED, ConnectionState
+from twikit_pool.pool.request import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,12 @@ class Tuning:
         self._set_lowered(connection, lowered=False)
 
     def pause(self, connection: PooledTwikitConnection, seconds: float) -> bool:
-        """Let nobody have it for so long, from when it is free; whether it does. Again, it counts anew."""
+        """Let nobody have it for so long, from when it is free; whether it does. Again, it counts anew.
+
+        Raises:
+            ConfigError: the duration is no finite number, or negative.
+        """
+        check_seconds("the seconds of a pause", seconds, least=0.0)
         if connection.reservation is not None or connection.state is ConnectionState.CLOSED:
             return False
         if connection.pause is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
 from collections import Counter, deque
@@ -16,7 +15,7 @@ from twikit_pool.events import ResourcesOptimized
 from twikit_pool.pool.connection import CLOSED, IDLE
 from twikit_pool.pool.control import Mode
 from twikit_pool.pool.pools import Pools, pools_of
-from twikit_pool.pool.rounds import Rounds
+from twikit_pool.pool.rounds import Rounds, wait_for_round
 from twikit_pool.resources.figures import ConnectionFigures
 from twikit_pool.resources.result import OptimizationAction, ResourceOptimizationResult
 from twikit_pool.resources.rules import Seen, advise, quality_of, wants_collection
@@ -114,11 +113,13 @@ class ResourceOptimizer:
 
     async def _run(self) -> None:
         while True:
-            pools = [each.pool for each in self._looked_after.values()]
-            await asyncio.sleep(
-                min((each.config.resource_check_interval for each in pools), default=IDLE_LOOK)
-            )
+            await wait_for_round(self._interval)
             self.optimize_resources()
+
+    def _interval(self) -> float:
+        """Seconds between two looks: the shortest that a pool asks for."""
+        pools = pools_of(self._source).values()
+        return min((each.config.resource_check_interval for each in pools), default=IDLE_LOOK)
 
     def _follow_pools(self) -> None:
         pools = pools_of(self._source)

@@ -78,7 +78,7 @@ def advise(
         closed.add(action.what)
         yield action
     left = [each for each in connections if each.id not in closed]
-    free = sum(not each.paused for each in left)
+    free = sum(not each.paused and not each.kept for each in left)
     for each in left:
         if each.cpu > config.optimize_cpu_pause and not each.paused and not each.kept and free > 1:
             free -= 1

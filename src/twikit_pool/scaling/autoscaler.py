@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from twikit_pool.events import ScalingDecided, ScalingExecuted
 from twikit_pool.pool.control import Mode
 from twikit_pool.pool.pool import TwikitConnectionPool
 from twikit_pool.pool.pools import Pools, pools_of
-from twikit_pool.pool.rounds import Rounds
+from twikit_pool.pool.rounds import Rounds, wait_for_round
 from twikit_pool.redaction import without_frames
 from twikit_pool.scaling.engine import ScalingDecision, ScalingEngine
 from twikit_pool.scaling.forecast import Forecaster, OnlineForecaster, Prediction
@@ -194,15 +193,19 @@ class AutoScaler:
 
     async def _run(self) -> None:
         while True:
-            pools = [each.pool for each in self._scaled.values()]
-            await asyncio.sleep(min((each.config.scaling_interval for each in pools), default=IDLE))
+            await wait_for_round(self._interval)
             self.decide_now()
+
+    def _interval(self) -> float:
+        """Seconds between two looks: the shortest that a pool asks for."""
+        pools = [each.pool for each in self._scaled.values()]
+        return min((each.config.scaling_interval for each in pools), default=IDLE)
 
     def _ceilings_of(self, needs: Mapping[str, PoolNeed]) -> Mapping[str, Sequence[Ceiling]]:
         found: dict[str, list[Ceiling]] = {pool_id: [] for pool_id in self._scaled}
         for number, source in enumerate(self._sources, start=1):
             what = f"asking ceiling source {number} ({type(source).__name__})"
-            ceilings: Mapping[str, Ceiling] = self._careful(what, partial(source.ceilings, needs), {})
+            ceilings: Mapping[str, Ceiling] = self._careful(what, partial(_asked, source, needs), {})
             for pool_id in found.keys() & ceilings.keys():
                 found[pool_id].append(ceilings[pool_id])
         return found
@@ -344,6 +347,11 @@ class Scaled:
                     confidence=decision.confidence,
                 )
             )
+
+
+def _asked(source: CeilingSource, needs: Mapping[str, PoolNeed]) -> dict[str, Ceiling]:
+    """The bounds of a source, or an error where it gives something else: it is the operator's own code."""
+    return {pool_id: replace(each, size=int(each.size)) for pool_id, each in source.ceilings(needs).items()}
 
 
 def _gist(decision: ScalingDecision) -> tuple[object, ...]:

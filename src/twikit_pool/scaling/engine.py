@@ -135,6 +135,8 @@ class ScalingEngine:
         if bound.size != current_size:
             self._changed = now
         held: list[Constraint | None] = [paced.constraint, bound.constraint]
+        if bound.constraint == "minimum" and paced.constraint == "stabilisation":
+            held.remove("stabilisation")  # the minimum is above what it held: it comes and goes with chance
         if wanted.rule == "cooldown":
             held.append("cooldown")
         if config.scaling_dry_run:

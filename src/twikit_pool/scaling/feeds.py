@@ -7,6 +7,7 @@ forgets it when its time is over: what is not known limits nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,28 @@ class PriceFeed(Protocol):
         ...
 
 
+class _NoSecrets(logging.Filter):
+    """httpx logs the address of every request, with the password and the key in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: set[str] = set()
+        """Whose addresses are not shown as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                each.copy_with(userinfo=b"", query=None)
+                if isinstance(each, httpx.URL) and each.host in self.hosts
+                else each
+                for each in record.args
+            )
+        return True
+
+
+_NO_SECRETS: Final = _NoSecrets()
+
+
 class HttpFeed:
     """A JSON document by HTTP.
 
@@ -95,7 +118,7 @@ class HttpFeed:
         clock: tells what is now.
 
     Raises:
-        ConfigError: the URL is none of HTTP, or the timeout no positive number.
+        ConfigError: the URL is none of HTTP, the timeout no positive number, or the environment's proxy none.
     """
 
     def __init__(
@@ -110,11 +133,16 @@ class HttpFeed:
         self._url: Final = _address(url)
         self._timeout = timeout
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=timeout,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        )
+        _NO_SECRETS.hosts.add(self._url.host)
+        logging.getLogger("httpx").addFilter(_NO_SECRETS)  # harmless when it is there already
+        try:
+            self._client = httpx.AsyncClient(
+                transport=transport,
+                timeout=timeout,
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            )
+        except (httpx.InvalidURL, ValueError):  # their text may hold a password
+            raise ConfigError("the proxy that the environment names for feeds is none") from None
 
     async def __aenter__(self) -> Self:
         return self

@@ -358,10 +358,15 @@ class TwikitSession:
 
     def park(self) -> Parked | None:
         """What the account's next session can begin with; None without a handshake that can be trusted."""
-        kept = self._link.park() if self.trusted else None
+        try:
+            kept = self._link.park() if self.trusted else None
+            cookies = lasting(self._link.cookies()) if kept is not None else Cookies()
+        except Exception as error:  # noqa: BLE001 - a boundary: the client library; closing must go on
+            name = type(without_frames(error)).__name__
+            logger.warning("what a session of %s leaves is not kept: %s", self.account.id, name)
+            return None
         if kept is None:
             return None
-        cookies = lasting(self._link.cookies())
         return Parked(account=self.account, cookies=cookies, handshake_at=self._handshake_at, kept=kept)
 
     def unpark(self, parked: Parked) -> None:

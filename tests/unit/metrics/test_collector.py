@@ -189,6 +189,19 @@ def test_each_interval_ends_by_itself_and_is_told() -> None:
     simulate(main)
 
 
+def test_an_interval_that_is_made_shorter_holds_at_once() -> None:
+    async def main(loop: SimulatedLoop) -> None:
+        config = ConnectionPoolConfig(**{**CALM, "metrics_interval": 3600.0})
+        async with pool_of(SimulatedX(loop), 1, config) as pool, PoolCollector(pool) as collector:
+            await asyncio.sleep(10)
+            assert collector.metrics == {}
+            pool.reconfigure(metrics_interval=2.0)
+            await asyncio.sleep(1.1)
+            assert set(collector.metrics) == {"default"}
+
+    simulate(main)
+
+
 async def test_an_interval_shorter_than_a_collection_does_not_stop_the_loop() -> None:
     async with (
         asyncio.timeout(5),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf, nan
 
 import pytest
 
 from tests.simulation.simulated_x import SimulatedX
 from tests.unit.pool.scene import ask, gone, scene, settle, take
+from twikit_pool.errors import ConfigError
 from twikit_pool.pool import ConnectionRequest, PooledTwikitConnection, TwikitConnectionPool
 from twikit_pool.pool.connection import ConnectionState
 
@@ -107,6 +109,44 @@ async def test_what_is_kept_for_an_owner_neither_pauses_nor_goes(
     lease = await take(pool)
     assert lease.account_id == "a1"
     lease.release()
+
+
+@scene(1)
+async def test_one_that_pauses_is_had_by_the_owner_for_whom_it_is_kept_then(
+    pool: TwikitConnectionPool, x: SimulatedX
+) -> None:
+    assert pool.tuning.pause(of(pool, "a0"), 60.0)
+    reservation = pool.reserve("a0", "spring")
+    lease = await take(pool, reserved_for="spring")
+    reservation.release()
+    assert pool.tuning.pause(lease.connection, 60.0)
+    reservation = pool.reserve("a0", "spring")
+    lease.release()
+    assert of(pool, "a0").state is ConnectionState.RESERVED
+    assert of(pool, "a0").pause is None
+
+
+@scene(1, max_connections=2, max_connections_per_account=2, min_connections=2, initial_connections=2)
+async def test_one_that_pauses_is_kept_only_where_no_other_can_be(
+    pool: TwikitConnectionPool, x: SimulatedX
+) -> None:
+    first, second = pool.matching.members["a0"].connections
+    assert pool.tuning.pause(first, 60.0)
+    assert pool.reserve(None, "spring").connection is second
+    assert first.state is ConnectionState.PAUSED
+    assert pool.reserve("a0", "autumn").connection is first
+    assert first.state is ConnectionState.RESERVED
+
+
+@scene(1)
+async def test_a_pause_that_never_ends_is_refused(pool: TwikitConnectionPool, x: SimulatedX) -> None:
+    connection = of(pool, "a0")
+    assert pool.tuning.pause(connection, 10.0)
+    for wrong in (inf, nan, -1.0):
+        with pytest.raises(ConfigError, match="the seconds of a pause must be 0 seconds or more"):
+            pool.tuning.pause(connection, wrong)
+    await asyncio.sleep(10.1)
+    assert connection.state is ConnectionState.IDLE, "the one before holds"
 
 
 @scene(1, min_connections=0, initial_connections=1)

@@ -50,6 +50,7 @@ def test_one_that_takes_much_cpu_is_taken_last_and_one_that_takes_all_pauses() -
 def test_the_last_one_that_could_be_had_does_not_pause() -> None:
     assert advised(seen(1, cpu=0.96)) == [("lower", "cpu", "a1#1")]
     assert advised(seen(1, cpu=0.96), seen(2, paused=True)) == [("lower", "cpu", "a1#1")]
+    assert advised(seen(1, cpu=0.96), seen(2, kept=True)) == [("lower", "cpu", "a1#1")]
 
 
 def test_a_slow_one_is_taken_last_and_a_very_slow_one_goes_when_idle() -> None:
@@ -135,4 +136,4 @@ def test_each_is_acted_on_once_and_only_what_is_idle_is_closed(anyone: list[Seen
     assert len(spared) <= max(len(connections) - floor, 0)
     paused = {each.what for each in actions if each.kind == "pause"}
     left = [each for each in connections if each.id not in {one.what for one in closed}]
-    assert not paused or any(each.id not in paused and not each.paused for each in left)
+    assert not paused or any(each.id not in paused and not each.paused and not each.kept for each in left)

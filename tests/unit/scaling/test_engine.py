@@ -96,6 +96,13 @@ def test_no_load_needs_the_least_there_may_be() -> None:
     assert idle.size == CONFIG.min_connections
 
 
+def test_at_the_least_there_may_be_the_highest_of_five_minutes_holds_nothing_back() -> None:
+    least = pool(CONFIG.min_connections)
+    least.settle(0.0, service=None, acquisition=None)
+    looks = [least.look(erlangs) for erlangs in (0.001, 0.0, 0.001, 0.0)]
+    assert {each.constraints for each in looks} == {("minimum",)}
+
+
 # ---------------------------------------------------------------- thresholds
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -398,6 +399,29 @@ async def test_i10_a_password_of_the_proxy_or_a_key_of_the_address_is_in_no_erro
     async with DayAheadPrice(url=url, clock=FixedClock()) as feed:
         with pytest.raises(FeedFailed, match=r"prices\.example answers with status 407") as failed:
             await feed.price()
+    assert "canary" not in told(failed.value)
+
+
+async def test_i10_a_key_of_the_address_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=half_hour()))
+    url = "http://reader:canary-login@carbon.example/intensity?key=canary-key"
+    async with BritishCarbon(url, transport=transport, clock=FixedClock()) as feed:
+        await feed.carbon()
+    async with httpx.AsyncClient(transport=transport) as other:
+        await other.get("http://other.example/page?number=1")
+    assert "GET http://carbon.example/intensity " in caplog.text
+    assert "canary" not in caplog.text
+    assert "GET http://other.example/page?number=1 " in caplog.text, "those of others are shown as ever"
+
+
+@pytest.mark.parametrize("proxy", ["http://user:canary/proxy@127.0.0.1:1", "gopher://user:canary@127.0.0.1"])
+def test_i10_a_password_of_a_proxy_that_is_none_is_in_no_error(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ConfigError, match="the proxy that the environment names") as failed:
+        BritishCarbon("http://carbon.example/intensity")
     assert "canary" not in told(failed.value)
 
 
