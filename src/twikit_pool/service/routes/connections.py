@@ -1,0 +1,153 @@
+"""Connections: seen, closed, and taken back from those who hold them."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from litestar import Controller, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from twikit_pool.errors import PoolError
+from twikit_pool.events import ConnectionReclaimed
+from twikit_pool.pool import ConnectionState
+from twikit_pool.pool.connection import SHELVED, ConnectionInfo
+from twikit_pool.service.routes.paging import USUAL, Limit, Offset, Page, Text, part
+from twikit_pool.service.service import Serving
+from twikit_pool.service.tokens import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twikit_pool.pool import PooledTwikitConnection, TwikitConnectionPool
+    from twikit_pool.pool.lifecycle import Lifecycle
+
+Key = Literal[
+    "connection_id", "account_id", "state", "health", "idle_time", "created_at", "usage_count", "error_count"
+]
+"""What connections can be sorted by."""
+
+InState = Annotated[ConnectionState | None, QueryParameter(name="state")]
+"""`state` itself is a word of Litestar's."""
+
+REASON: Final = "somebody asked for it through the API"
+"""Why a connection is closed, for its event."""
+
+
+class Connections(Controller):
+    """The connections of a pool. An id has a `#` in it, which is written `%23` in a path."""
+
+    path = "/v1/pools/{pool:str}/connections"
+    tags = ("connections",)
+
+    @get(opt={"scope": Scope.READ}, sync_to_thread=False)
+    def list_connections(
+        self,
+        service: Serving,
+        pool: FromPath[str],
+        in_state: InState = None,
+        account: Text = None,
+        healthy: FromQuery[bool | None] = None,
+        sort: FromQuery[Key] = "connection_id",
+        descending: FromQuery[bool] = False,
+        offset: Offset = 0,
+        limit: Limit = USUAL,
+    ) -> Page[ConnectionInfo]:
+        """The pool's connections: those in a state, of accounts with this in their id, or the healthy."""
+        found = [
+            each
+            for each in service.pool(pool).connections()
+            if (in_state is None or each.state is in_state)
+            and (account is None or account.casefold() in each.account_id.casefold())
+            and (healthy is None or each.healthy is healthy)
+        ]
+        found.sort(key=_by_number)  # so that equals are always in one order
+        found.sort(key=KEYS[sort], reverse=descending)
+        # What each tells of itself is worked out for those alone that are shown.
+        shown = [each.info for each in part(found, offset, limit)]
+        return Page(total=len(found), offset=offset, items=shown)
+
+    @get("/{connection:str}", opt={"scope": Scope.READ}, sync_to_thread=False)
+    def show_connection(
+        self, service: Serving, pool: FromPath[str], connection: FromPath[str]
+    ) -> ConnectionInfo:
+        """What a connection tells of itself."""
+        return _found(service.pool(pool), connection).info
+
+    @post("/{connection:str}/close", opt={"scope": Scope.OPERATE}, status_code=200, sync_to_thread=False)
+    def close_connection(
+        self, service: Serving, pool: FromPath[str], connection: FromPath[str]
+    ) -> ConnectionInfo:
+        """Close a connection as soon as nobody uses it.
+
+        One that is leased goes when it comes back. Another is opened where it is wanted.
+        """
+        found = _found(service.pool(pool), connection)
+        _lifecycle(service.pool(pool)).retire(found, REASON)
+        return found.info
+
+    @post("/{connection:str}/release", opt={"scope": Scope.OPERATE}, status_code=200, sync_to_thread=False)
+    def release_connection(
+        self, service: Serving, pool: FromPath[str], connection: FromPath[str]
+    ) -> ConnectionInfo:
+        """Take a connection back from whoever holds it, now.
+
+        As after `lease_timeout`: its client is closed, since the borrower may still have it; a call under way
+        fails, and whatever else is done with the lease finds it lost. Another connection is opened where it
+        is wanted.
+        """
+        found = _found(service.pool(pool), connection)
+        _take_back(service.pool(pool), found)
+        return found.info
+
+
+def _found(pool: TwikitConnectionPool, connection_id: str) -> PooledTwikitConnection:
+    connection = pool.matching.connections.get(connection_id)
+    if connection is None:
+        raise NotFoundException(
+            f"pool {pool.pool_id!r} has no connection {connection_id!r}: it may be closed"
+        )
+    return connection
+
+
+def _take_back(pool: TwikitConnectionPool, connection: PooledTwikitConnection) -> None:
+    """End a lease under its borrower; see `Upkeep`, which does so when one lasts too long."""
+    if not connection.leased:
+        raise PoolError(f"nobody holds {connection.id}: it is {connection.state}, and may be closed")
+    if pool.events.heard:
+        borrower = connection.borrower
+        pool.events.publish(
+            ConnectionReclaimed(
+                pool_id=pool.pool_id,
+                at=pool.clock.now(),
+                account_id=connection.account_id,
+                connection_id=connection.id,
+                borrower="nobody" if borrower is None else borrower.get_name(),
+                held=pool.clock.monotonic() - connection.leased_at,
+            )
+        )
+    _lifecycle(pool).close(connection, "its lease was taken back through the API")
+
+
+def _lifecycle(pool: TwikitConnectionPool) -> Lifecycle:
+    # The pool offers no way to close one connection, and what closes them is its own.
+    return pool._lifecycle  # pyright: ignore[reportPrivateUsage]
+
+
+def _by_number(connection: PooledTwikitConnection) -> tuple[str, int]:
+    """Its account, and its number among that account's: 2 comes before 10."""
+    account, _, number = connection.id.rpartition("#")
+    return account, int(number)
+
+
+KEYS: Final[dict[Key, Callable[[PooledTwikitConnection], Any]]] = {
+    "connection_id": _by_number,
+    "account_id": lambda each: each.account_id,
+    "state": lambda each: each.state,
+    "health": lambda each: each.health.score,
+    "idle_time": lambda each: -each.idle_since if each.state in SHELVED else -inf,
+    "created_at": lambda each: each.created,
+    "usage_count": lambda each: each.usage_count,
+    "error_count": lambda each: each.health.errors,
+}

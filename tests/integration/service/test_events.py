@@ -1,0 +1,60 @@
+"""Events of the whole service: who may listen, and what is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.integration.service.served import Served, served
+from twikit_pool.service.tokens import Scope
+
+
+def address(daemon: Served) -> str:
+    return daemon.url.replace("http", "ws") + "/v1/events"
+
+
+async def until(socket: Any, kind: str) -> dict[str, Any]:
+    while True:
+        message = json.loads(await socket.recv())
+        if message["type"] == kind:
+            return message
+
+
+async def test_a_program_hears_with_its_token(tmp_path: Path) -> None:
+    async with served(tmp_path) as daemon:
+        url = address(daemon)
+        headers = {"Authorization": f"Bearer {daemon.tokens[Scope.READ]}"}
+        async with connect(url, additional_headers=headers, proxy=None) as socket:
+            await socket.send(json.dumps({"op": "subscribe", "topics": ["pool_updates", "alerts"]}))
+            snapshot = await until(socket, "snapshot")
+            assert [each["pool_id"] for each in snapshot["pools"]] == ["default"]
+            daemon.service.pool("default").emergency_stop("drill")
+            stop = await until(socket, "emergency_stop")
+            assert (stop["topic"], stop["pool_id"], stop["reason"]) == ("alerts", "default", "drill")
+
+
+async def test_a_page_hears_with_a_ticket_once(tmp_path: Path) -> None:
+    async with served(tmp_path) as daemon:
+        url = address(daemon)
+        async with daemon.client(Scope.READ) as http:
+            ticket = (await http.post("/v1/session/ticket")).json()["ticket"]
+        async with connect(f"{url}?ticket={ticket}", origin=daemon.url, proxy=None) as socket:  # type: ignore[arg-type]
+            await socket.send(json.dumps({"op": "ping"}))
+            await until(socket, "pong")
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(f"{url}?ticket={ticket}", proxy=None)
+
+
+async def test_nobody_and_pages_from_elsewhere_are_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as daemon:
+        url = address(daemon)
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(url, proxy=None)
+        headers = {"Authorization": f"Bearer {daemon.tokens[Scope.ADMIN]}"}
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(url, additional_headers=headers, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
