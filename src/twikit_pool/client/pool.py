@@ -1,0 +1,230 @@
+"""A pool that runs elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Coroutine, Iterable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import httpx
+
+from twikit_pool.client.events import listen
+from twikit_pool.client.lease import MARGIN, RemoteLease
+from twikit_pool.client.wire import Wire
+from twikit_pool.errors import ConfigError
+from twikit_pool.redaction import Secret
+
+NORMAL: Final = 2
+"""The priority of a request that does not say: `ConnectionPriority.NORMAL`."""
+
+DEADLINE: Final = 50.0
+"""Seconds for an act that does not say: as the service has it."""
+
+TTL: Final = 60.0
+QUICK: Final = 30.0
+"""Seconds for what the service answers at once."""
+
+
+class RemotePool:
+    """A pool of a service, with the face of one in this process.
+
+        async with RemotePool("http://127.0.0.1:8711", token) as pool:
+            user = await pool.execute("get_user", handle="python")
+            async with pool.acquire(account_id="brand_uk", action="post_tweet", timeout=10) as connection:
+                tweet = await connection.execute("post_tweet", content="Hello")
+
+    Results are plain dictionaries, lists and strings, as the service answers them.
+
+    Args:
+        url: of the service.
+        token: one that may execute, or read where nothing but that is asked.
+        pool: which of its pools.
+        verify: how its certificate is checked; as httpx takes it.
+        trust_env: whether proxies are taken from the environment.
+        transport: instead of httpx's own.
+
+    Raises:
+        ConfigError: the URL is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        pool: str = "default",
+        *,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError("the service's URL is http://HOST:PORT or https://HOST")
+        self.pool_id: Final = pool
+        self.wire: Final = Wire(url, Secret(token), verify=verify, trust_env=trust_env, transport=transport)
+        """The way to the service; leases use it."""
+        self.leases: Final[set[RemoteLease]] = set()
+        """Those that are held."""
+        self._host = parts.hostname
+        self._url = url
+        self._token = Secret(token)
+        self._trust_env = trust_env
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give back every lease that is held, and close the connections."""
+        for lease in tuple(self.leases):
+            lease.release()
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=MARGIN)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            await self.wire.aclose()
+
+    def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do this in a task that ends with the pool."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
+        """Ask about this pool; raises as `Wire.ask`."""
+        return await self.wire.ask(
+            method, f"/v1/pools/{quote(self.pool_id, safe='')}{path}", body, timeout=timeout
+        )
+
+    def acquire(
+        self,
+        *,
+        action: str | None = None,
+        account_id: str | None = None,
+        capabilities: Iterable[str] = (),
+        priority: int = NORMAL,
+        reserved_for: str | None = None,
+        timeout: float | None = None,
+        ttl: float = TTL,
+    ) -> RemoteLease:
+        """Ask for a connection. Await what comes back, or enter it with `async with`.
+
+        Args:
+            action: what it is for, by name.
+            account_id: whose connection; None for any account that can do it now.
+            capabilities: what the account must be able to do.
+            priority: how urgent it is, 1 (LOW) to 5 (EMERGENCY).
+            reserved_for: the owner whose reserved connections it may use.
+            timeout: seconds to wait; what the service does by default when not given. Longer than a minute
+                is several requests, each of which begins at the end of the line.
+            ttl: seconds after which the service takes the connection back when it hears nothing.
+
+        Raises, once awaited or entered:
+            AcquireTimeoutError: none came free in time; the message says what they were doing.
+            AccountNotFound, AccountUnavailable, NoAccountAvailable: none ever will.
+            PoolOverloadedError, PoolClosed, PoolNotFound: as of a pool in this process.
+            ServiceUnreachable, AnswerLost, AccessRefused: about the way to the service.
+        """
+        wish = _wish(action, account_id, capabilities, priority, reserved_for)
+        return RemoteLease(self, wish, timeout, ttl)
+
+    async def execute(
+        self,
+        action: str,
+        *,
+        account: str | None = None,
+        priority: int = NORMAL,
+        reserved_for: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        idempotency_key: str | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """Do one thing and return its record as plain values; as `TwikitConnectionPool.execute`.
+
+        Args:
+            action: by name.
+            account: who does it; None for any account that can.
+            priority: how urgent it is.
+            reserved_for: the owner whose reserved connections it may use.
+            timeout: seconds for each wait for a connection; the pool's setting when not given.
+            deadline: seconds for everything; the service's when not given.
+            idempotency_key: of an earlier try whose answer was lost; a new one when not given.
+            parameters: of the action.
+
+        Raises:
+            ActionError: the action or a parameter is wrong; nothing was sent.
+            RemoteCallFailed: X did not do it; the verdict says why.
+            PoolError: no connection; see `acquire`.
+            AnswerLost: nobody knows whether it was done.
+        """
+        body: dict[str, Any] = {"action": action, "parameters": parameters, "priority": int(priority)}
+        given = {"account": account, "reserved_for": reserved_for, "timeout": timeout, "deadline": deadline}
+        body |= {name: value for name, value in given.items() if value is not None}
+        path = f"/v1/pools/{quote(self.pool_id, safe='')}/execute"
+        patience = (DEADLINE if deadline is None else deadline) + MARGIN
+        done = await self.wire.ask("POST", path, body, timeout=patience, key=idempotency_key or str(uuid4()))
+        return done["result"]
+
+    async def status(self) -> dict[str, Any]:
+        """What the pool is doing, in numbers; as `PoolStatus`."""
+        return await self.ask("GET", "", timeout=QUICK)
+
+    async def explain(
+        self,
+        *,
+        action: str | None = None,
+        account_id: str | None = None,
+        capabilities: Iterable[str] = (),
+        priority: int = NORMAL,
+        reserved_for: str | None = None,
+    ) -> dict[str, Any]:
+        """Why such a request would wait: `sentence`, and what it is made of."""
+        wish = _wish(action, account_id, capabilities, priority, reserved_for)
+        return await self.ask("POST", "/explain", wish, timeout=QUICK)
+
+    async def events(self, *topics: str) -> AsyncGenerator[dict[str, Any]]:
+        """What happens in the pool, as plain messages: a snapshot first, then each event; see docs/events.md.
+
+        Args:
+            topics: `pool_updates`, `connection_events`, `scaling`, `alerts`, …; at least one.
+
+        Raises:
+            ConfigError: the package `websockets` is not installed.
+            AccessRefused: the token does not hold.
+            ServiceUnreachable: there is no connection, or no more.
+        """
+        heard = listen(self._url, self._token, topics, self.pool_id, trust_env=self._trust_env)
+        async with aclosing(heard):
+            async for message in heard:
+                yield message
+
+    def __repr__(self) -> str:
+        return f"<RemotePool {self.pool_id!r} at {self._host}>"
+
+
+def _wish(
+    action: str | None,
+    account_id: str | None,
+    capabilities: Iterable[str],
+    priority: int,
+    reserved_for: str | None,
+) -> dict[str, Any]:
+    wish: dict[str, Any] = {"priority": int(priority), "capabilities": sorted(capabilities)}
+    given = {"action": action, "account_id": account_id, "reserved_for": reserved_for}
+    return wish | {name: value for name, value in given.items() if value is not None}
