@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.ready
 
 SEEDS  ?= 100
 
-.PHONY: run test check format lint types imports setup bench simulate coverage mutants clean
+.PHONY: run serve page test check format lint types imports setup bench simulate coverage mutants clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,13 @@ run: $(STAMP)  ## the main job: a mixed workload over simulated accounts
 	@mkdir -p out
 	@rm -f out/results.jsonl out/results.jsonl.*
 	$(BIN)/twikit-pool run examples/mixed.jsonl --sandbox 25 --results out/results.jsonl
+
+serve: $(STAMP)  ## the service over simulated accounts; it prints its address and a token
+	$(BIN)/twikit-pool serve --sandbox 25
+
+page:  ## the dashboard, from web/; needs Node 20.19 or later
+	@command -v npm >/dev/null || { echo "npm is not there: install Node 20.19 or later (the wheel has the page built)"; exit 1; }
+	cd web && npm ci --silent && npm run build
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -21,6 +21,9 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 
+SERVICE: Final = "A running service"
+"""The group of commands that ask one."""
+
 app = App(
     name="twikit-pool",
     help="One pool for all the X (Twitter) accounts that you own.",
@@ -30,6 +33,27 @@ app.command("twikit_pool.cli.run:run", name="run", help="Run a file of actions o
 app.command("twikit_pool.cli.actions:actions", name="actions", help="List the actions, or show one.")
 app.command("twikit_pool.cli.accounts:app", name="accounts", help="The accounts that may be used.")
 app.command("twikit_pool.cli.keys:app", name="keys", help="The key that the account store is encrypted with.")
+app.command("twikit_pool.cli.serve:serve", name="serve", help="Serve pools over HTTP and WebSocket.")
+app.command("twikit_pool.cli.config:app", name="config", help="The settings of the service.")
+app.command("twikit_pool.cli.tokens:app", name="tokens", help="Who may use the service.")
+app.command(
+    "twikit_pool.cli.remote:status",
+    name="status",
+    help="What the pools of a service are doing.",
+    group=SERVICE,
+)
+app.command(
+    "twikit_pool.cli.remote:connections", name="connections", help="The connections of a pool.", group=SERVICE
+)
+app.command("twikit_pool.cli.remote:explain", name="explain", help="Why a request would wait.", group=SERVICE)
+app.command(
+    "twikit_pool.cli.remote:reserve", name="reserve", help="Keep a connection for an owner.", group=SERVICE
+)
+app.command("twikit_pool.cli.remote:release", name="release", help="End a reservation.", group=SERVICE)
+app.command("twikit_pool.cli.remote:stop", name="stop", help="Make an emergency stop.", group=SERVICE)
+app.command(
+    "twikit_pool.cli.remote:resume", name="resume", help="Let a pool serve everyone again.", group=SERVICE
+)
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")
 
 
