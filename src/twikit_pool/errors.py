@@ -91,6 +91,10 @@ class PoolNotFound(PoolError, LookupError):
     """No pool has this name."""
 
 
+class ConnectionNotFound(PoolError, LookupError):
+    """The pool has no connection of this id; it may be closed by now."""
+
+
 class AcquireTimeoutError(PoolError, TimeoutError):
     """No connection came free within the request's timeout."""
 

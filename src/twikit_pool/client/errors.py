@@ -71,6 +71,7 @@ class RemoteCallFailed(errors.TwikitPoolError):
 TITLES: Final[dict[str, type[errors.TwikitPoolError]]] = {
     "no such account": errors.AccountNotFound,
     "no such pool": errors.PoolNotFound,
+    "no such connection": errors.ConnectionNotFound,
     "no such action": errors.UnknownAction,
     "no account can be made of this": errors.InvalidAccount,
     "the account may not be used now": errors.AccountUnavailable,

@@ -22,7 +22,7 @@ from twikit_pool.accounts.model import Account
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import AccountNotFound, ConfigError, PoolClosed
+from twikit_pool.errors import AccountNotFound, ConfigError, ConnectionNotFound, PoolClosed, PoolError
 from twikit_pool.events import (
     Event,
     EventBus,
@@ -404,6 +404,42 @@ class TwikitConnectionPool:
             self.roster.heed_settings()
             self.healing.heed_settings()
         self._publish(PoolReconfigured, changed=tuple(changes))
+
+    def close_connection(self, connection_id: str, reason: str) -> PooledTwikitConnection:
+        """Close a connection as soon as nobody uses it; another is opened where it is wanted.
+
+        Raises:
+            ConnectionNotFound: the pool has no such connection.
+        """
+        connection = self.connection(connection_id)
+        self._lifecycle.retire(connection, reason)
+        return connection
+
+    def take_back(self, connection_id: str, reason: str) -> PooledTwikitConnection:
+        """End a lease now, as after `lease_timeout`: the client is closed under whoever holds it.
+
+        Raises:
+            ConnectionNotFound: the pool has no such connection.
+            PoolError: nobody holds it.
+        """
+        connection = self.connection(connection_id)
+        if not connection.leased:
+            raise PoolError(f"nobody holds {connection.id}: it is {connection.state}, and may be closed")
+        self._upkeep.take_back(connection, reason)
+        return connection
+
+    def connection(self, connection_id: str) -> PooledTwikitConnection:
+        """The connection of this id, to look at.
+
+        Raises:
+            ConnectionNotFound: the pool has no such connection.
+        """
+        connection = self.matching.connections.get(connection_id)
+        if connection is None:
+            raise ConnectionNotFound(
+                f"pool {self.pool_id!r} has no connection {connection_id!r}: it may be closed"
+            )
+        return connection
 
     def quarantine(self, account_id: str, reason: str, seconds: float) -> None:
         """Leave an account alone for so long; its connections are closed as their leases end.

@@ -149,20 +149,24 @@ class Upkeep:
             connection.warned = connection.epoch
             self._warn(connection, held)
         if config.lease_timeout is not None and held >= config.lease_timeout:
-            self._publish(
-                ConnectionReclaimed,
-                account_id=connection.account_id,
-                connection_id=connection.id,
-                borrower=_name(connection),
-                held=held,
-            )
             logger.warning(
                 "%s was held for %.3g s by %s: taken back, its client is closed (lease_timeout)",
                 connection.id,
                 held,
                 _name(connection),
             )
-            self._lifecycle.close(connection, f"its lease lasted longer than {config.lease_timeout:g} s")
+            self.take_back(connection, f"its lease lasted longer than {config.lease_timeout:g} s")
+
+    def take_back(self, connection: PooledTwikitConnection, reason: str) -> None:
+        """Close a leased connection under its borrower, who may still be using it."""
+        self._publish(
+            ConnectionReclaimed,
+            account_id=connection.account_id,
+            connection_id=connection.id,
+            borrower=_name(connection),
+            held=self._clock.monotonic() - connection.leased_at,
+        )
+        self._lifecycle.close(connection, reason)
 
     def _warn(self, connection: PooledTwikitConnection, held: float) -> None:
         where = f"; it was borrowed here:\n{connection.stack}" if connection.stack else ""

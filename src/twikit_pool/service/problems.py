@@ -38,6 +38,7 @@ ABOUT: Final = "https://github.com/twikit-pool/twikit-pool/blob/main/docs/servic
 STATUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.AccountNotFound, 404, "no such account"),
     (errors.PoolNotFound, 404, "no such pool"),
+    (errors.ConnectionNotFound, 404, "no such connection"),
     (errors.UnknownAction, 404, "no such action"),
     (errors.InvalidAccount, 422, "no account can be made of this"),
     (errors.AccountUnavailable, 409, "the account may not be used now"),

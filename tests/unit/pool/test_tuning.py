@@ -9,7 +9,8 @@ import pytest
 
 from tests.simulation.simulated_x import SimulatedX
 from tests.unit.pool.scene import ask, gone, scene, settle, take
-from twikit_pool.errors import ConfigError
+from twikit_pool.errors import ConfigError, ConnectionNotFound, PoolError
+from twikit_pool.events import ConnectionReclaimed
 from twikit_pool.pool import ConnectionRequest, PooledTwikitConnection, TwikitConnectionPool
 from twikit_pool.pool.connection import ConnectionState
 
@@ -192,3 +193,20 @@ def test_a_pause_holds_nothing_up(bye: str) -> None:
         assert connection.state is ConnectionState.CLOSED
 
     play()
+
+
+@scene(2)
+async def test_an_operator_closes_a_connection_or_takes_it_back(
+    pool: TwikitConnectionPool, x: SimulatedX
+) -> None:
+    lease = await take(pool, account_id="a0")
+    with pytest.raises(ConnectionNotFound, match="no connection 'a0#9'"):
+        pool.close_connection("a0#9", "by hand")
+    with pytest.raises(PoolError, match="nobody holds a1#1: it is idle"):
+        pool.take_back("a1#1", "by hand")
+    assert pool.close_connection("a0#1", "by hand").spent == "by hand"
+    assert lease.held
+    with pool.events.subscribe(ConnectionReclaimed) as told:
+        assert pool.take_back("a0#1", "by hand").state is ConnectionState.CLOSED
+    assert not lease.held
+    assert len(told.take()) == 1

@@ -6,11 +6,8 @@ from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from litestar import Controller, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from twikit_pool.errors import PoolError
-from twikit_pool.events import ConnectionReclaimed
 from twikit_pool.pool import ConnectionState
 from twikit_pool.pool.connection import SHELVED, ConnectionInfo
 from twikit_pool.service.routes.paging import USUAL, Limit, Offset, Page, Text, part
@@ -20,8 +17,7 @@ from twikit_pool.service.tokens import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twikit_pool.pool import PooledTwikitConnection, TwikitConnectionPool
-    from twikit_pool.pool.lifecycle import Lifecycle
+    from twikit_pool.pool import PooledTwikitConnection
 
 Key = Literal[
     "connection_id", "account_id", "state", "health", "idle_time", "created_at", "usage_count", "error_count"
@@ -73,7 +69,7 @@ class Connections(Controller):
         self, service: Serving, pool: FromPath[str], connection: FromPath[str]
     ) -> ConnectionInfo:
         """What a connection tells of itself."""
-        return _found(service.pool(pool), connection).info
+        return service.pool(pool).connection(connection).info
 
     @post("/{connection:str}/close", opt={"scope": Scope.OPERATE}, status_code=200, sync_to_thread=False)
     def close_connection(
@@ -83,9 +79,7 @@ class Connections(Controller):
 
         One that is leased goes when it comes back. Another is opened where it is wanted.
         """
-        found = _found(service.pool(pool), connection)
-        _lifecycle(service.pool(pool)).retire(found, REASON)
-        return found.info
+        return service.pool(pool).close_connection(connection, REASON).info
 
     @post("/{connection:str}/release", opt={"scope": Scope.OPERATE}, status_code=200, sync_to_thread=False)
     def release_connection(
@@ -97,42 +91,7 @@ class Connections(Controller):
         fails, and whatever else is done with the lease finds it lost. Another connection is opened where it
         is wanted.
         """
-        found = _found(service.pool(pool), connection)
-        _take_back(service.pool(pool), found)
-        return found.info
-
-
-def _found(pool: TwikitConnectionPool, connection_id: str) -> PooledTwikitConnection:
-    connection = pool.matching.connections.get(connection_id)
-    if connection is None:
-        raise NotFoundException(
-            f"pool {pool.pool_id!r} has no connection {connection_id!r}: it may be closed"
-        )
-    return connection
-
-
-def _take_back(pool: TwikitConnectionPool, connection: PooledTwikitConnection) -> None:
-    """End a lease under its borrower; see `Upkeep`, which does so when one lasts too long."""
-    if not connection.leased:
-        raise PoolError(f"nobody holds {connection.id}: it is {connection.state}, and may be closed")
-    if pool.events.heard:
-        borrower = connection.borrower
-        pool.events.publish(
-            ConnectionReclaimed(
-                pool_id=pool.pool_id,
-                at=pool.clock.now(),
-                account_id=connection.account_id,
-                connection_id=connection.id,
-                borrower="nobody" if borrower is None else borrower.get_name(),
-                held=pool.clock.monotonic() - connection.leased_at,
-            )
-        )
-    _lifecycle(pool).close(connection, "its lease was taken back through the API")
-
-
-def _lifecycle(pool: TwikitConnectionPool) -> Lifecycle:
-    # The pool offers no way to close one connection, and what closes them is its own.
-    return pool._lifecycle  # pyright: ignore[reportPrivateUsage]
+        return service.pool(pool).take_back(connection, "its lease was taken back through the API").info
 
 
 def _by_number(connection: PooledTwikitConnection) -> tuple[str, int]:
