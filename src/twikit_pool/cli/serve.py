@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -129,6 +130,8 @@ class _Daemon:
             self._heed_signals()
             async with service, server:
                 self._welcome(server.url, book)
+                gc.collect()
+                gc.freeze()  # what is there by now stays: no full collection need look at it again
                 await self._told_to_stop.wait()
                 service.ready = False
                 server.stop_accepting()

@@ -186,8 +186,8 @@ class Authentication(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=None, auth=access.of(connection))
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse whoever may not use this route.
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse whoever may not use this route. A coroutine, for Litestar gives a function a thread.
 
     Raises:
         NotAuthorizedException: nobody knows the caller.

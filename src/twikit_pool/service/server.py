@@ -52,9 +52,12 @@ def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket
         )
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
         raise ConfigError(f"nothing can listen on {host}:{port}: {error.strerror or error}") from None
+    # Its connections inherit this. asyncio sets it only on sockets that were made with a protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class HttpServer:
