@@ -60,4 +60,4 @@ mutants: $(STAMP)  ## how many faults put into the pool on purpose the tests fin
 	$(BIN)/python scripts/mutants.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out web/node_modules src/twikit_pool/service/page
