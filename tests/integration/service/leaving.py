@@ -76,7 +76,7 @@ async def quiet(daemon: Served, before: int) -> None:
     await until(lambda: not any(each.leased for each in pool.connections()))
     await until(lambda: not len(remote.acts) and not len(remote.leases))
     await until(lambda: not [each for each in asyncio.all_tasks() if each.get_name() in ("act", "presence")])
-    most = before + 2  # SQLite and the event loop open some of their own, late
+    most = before + 2  # a slack for what is not of a client, and may open late: SQLite, the event loop
     with suppress(TimeoutError):
         await until(lambda: descriptors() <= most)
     assert descriptors() <= most
