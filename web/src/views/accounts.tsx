@@ -5,6 +5,7 @@ import { useNow } from "../now";
 import { BudgetBar } from "../parts/budget";
 import { LongTable, type ColumnOf } from "../parts/long-table";
 import { ProblemNote } from "../parts/problem";
+import { SearchField } from "../parts/search";
 import { State } from "../parts/state";
 import { useRows } from "../parts/window";
 import { usePolled } from "../polled";
@@ -43,15 +44,10 @@ function stateIn(account: Account, pool: string): string {
 
 /** The accounts of a pool, and what they can still do together. */
 export function Accounts({ pool }: { pool: string }) {
-  const [search, setSearch] = useState("");
   const [looked, setLooked] = useState("");
   const [state, setState] = useState("");
   const [opened, setOpened] = useState<string | null>(null);
 
-  useEffect(() => {
-    const timer = setTimeout(() => setLooked(search.trim()), 150);
-    return () => clearTimeout(timer);
-  }, [search]);
   useEffect(() => setOpened(null), [pool]);
 
   const query = new URLSearchParams({ pool });
@@ -66,14 +62,7 @@ export function Accounts({ pool }: { pool: string }) {
         <span class="faint" role="status">
           {count(rows.total)}
         </span>
-        <input
-          aria-label="Search by id or handle"
-          type="search"
-          data-search
-          placeholder="Search  /"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField label="Search by id or handle" placeholder="Search  /" onSearch={setLooked} />
         <select aria-label="State" value={state} onChange={(event) => setState(event.currentTarget.value)}>
           <option value="">any state</option>
           {ACCOUNT_STATES.map((each) => (

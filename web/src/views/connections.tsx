@@ -3,6 +3,7 @@ import { part } from "../api";
 import { count, duration, percent } from "../format";
 import { LongTable, type ColumnOf, type Order } from "../parts/long-table";
 import { ProblemNote } from "../parts/problem";
+import { SearchField } from "../parts/search";
 import { State } from "../parts/state";
 import { useRows } from "../parts/window";
 import { PRIORITIES, STATES, type Connection } from "../types";
@@ -40,17 +41,12 @@ const sent = (order: Order) => order.descending !== (order.sort === "idle_since"
 
 /** Every connection of a pool. */
 export function Connections({ pool }: { pool: string }) {
-  const [account, setAccount] = useState("");
   const [looked, setLooked] = useState("");
   const [state, setState] = useState("");
   const [ill, setIll] = useState(false);
   const [order, setOrder] = useState<Order>({ sort: "connection_id", descending: false });
   const [opened, setOpened] = useState<string | null>(null);
 
-  useEffect(() => {
-    const timer = setTimeout(() => setLooked(account.trim()), 150);
-    return () => clearTimeout(timer);
-  }, [account]);
   useEffect(() => setOpened(null), [pool]);
 
   const query = new URLSearchParams({ sort: order.sort, descending: String(sent(order)) });
@@ -66,14 +62,7 @@ export function Connections({ pool }: { pool: string }) {
         <span class="faint" role="status">
           {count(rows.total)}
         </span>
-        <input
-          aria-label="Search by account"
-          type="search"
-          data-search
-          placeholder="Search accounts  /"
-          value={account}
-          onInput={(event) => setAccount(event.currentTarget.value)}
-        />
+        <SearchField label="Search by account" placeholder="Search accounts  /" onSearch={setLooked} />
         <select aria-label="State" value={state} onChange={(event) => setState(event.currentTarget.value)}>
           <option value="">any state</option>
           {STATES.map((each) => (
