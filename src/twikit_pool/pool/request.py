@@ -7,7 +7,7 @@ from enum import IntEnum
 from math import inf
 
 from twikit_pool.errors import ConfigError
-from twikit_pool.pool.needs import need_of
+from twikit_pool.pool.needs import UNHEARD, listen, need_of
 from twikit_pool.sessions.actions import Action, action_named
 
 
@@ -44,7 +44,7 @@ def check_seconds(name: str, seconds: float, *, least: float = 0.001) -> None:
         raise ConfigError(f"{name} must be {more}, and finite, not {seconds!r}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class ConnectionRequest:
     """A wish for a connection.
 
@@ -84,9 +84,16 @@ class ConnectionRequest:
             check_seconds("timeout", self.timeout, least=0.0)
         if self.action is not None and self.endpoint is None:
             object.__setattr__(self, "endpoint", action_named(self.action).endpoint)
-        low = self.priority is ConnectionPriority.LOW
         whose = (self.account_id, self.reserved_for, self.avoid)
         object.__setattr__(self, "particular", any(each is not None for each in whose))
+        self.capability_named()
+        if self.need & UNHEARD:
+            listen(self)
+            self.capability_named()  # it may have been named by another thread just before
+
+    def capability_named(self) -> None:
+        """Work the need out anew: it may now be known which accounts can do what is asked for."""
+        low = self.priority is ConnectionPriority.LOW
         object.__setattr__(self, "need", need_of(self.endpoint, self.capabilities, low=low))
 
     @classmethod

@@ -13,6 +13,7 @@ from litestar.middleware import DefineMiddleware
 
 from twikit_pool.service.access import Authentication, guard, may_listen
 from twikit_pool.service.audit import audited
+from twikit_pool.service.bodies import StrictRequest
 from twikit_pool.service.etags import tagged
 from twikit_pool.service.openapi import Described
 from twikit_pool.service.page import page
@@ -73,6 +74,7 @@ def application(service: Service, *, most_body: int = 1_000_000) -> Litestar:
         middleware=[tagged, DefineMiddleware(Authentication), audited],
         openapi_config=described.config,
         plugins=[described],
+        request_class=StrictRequest,
         request_max_body_size=most_body,
         response_cache_config=ResponseCacheConfig(default_expiration=None),
         response_headers=HEADERS,

@@ -16,7 +16,7 @@ from twikit_pool.errors import (
     AcquireTimeoutError,
     NoAccountAvailable,
 )
-from twikit_pool.pool import TwikitConnectionPool
+from twikit_pool.pool import ConnectionRequest, TwikitConnectionPool
 
 CAPABLE = frozenset({"long_posts"})
 
@@ -161,6 +161,19 @@ async def test_an_account_that_is_gone_from_the_source_is_let_go(
     with pytest.raises(AccountNotFound):
         await take(pool, account_id="a0")
     assert (await take(pool, capabilities=CAPABLE)).account_id == "a2"
+
+
+@scene([account("a0")])
+async def test_a_request_made_before_anybody_could_do_it_is_served_by_who_comes(
+    pool: TwikitConnectionPool, x: SimulatedX
+) -> None:
+    newly_heard_of = frozenset({"made up for this test alone"})
+    request = ConnectionRequest(capabilities=newly_heard_of)
+    with pytest.raises(NoAccountAvailable):
+        await pool.acquire(request)
+    pool.sessions.source = source_of(account("a0"), account("a1", capabilities=newly_heard_of))
+    await pool.refresh()
+    assert (await pool.acquire(request)).account_id == "a1"
 
 
 @scene([account("a0"), account("a1", capabilities=CAPABLE)])

@@ -37,18 +37,18 @@ class MetricsHistory(Controller):
         self,
         service: Serving,
         pool: FromPath[str],
-        since: FromQuery[datetime | None] = None,
+        since: FromQuery[datetime | float | None] = None,
         step: Step = 0.0,
     ) -> Figures:
         """Figures of the last 24 hours at most, while the service ran.
 
-        Each interval of the last hour, and each minute before. After `since` alone; with a `step`, one point
-        for so many seconds.
+        Each interval of the last hour, and each minute before. After `since` alone (a time, or seconds since
+        1970, as in the column `at`); with a `step`, one point for so many seconds.
         """
         found = service.pool(pool)
-        after = 0.0
-        if since is not None:
-            after = (since if since.tzinfo is not None else since.replace(tzinfo=UTC)).timestamp()
+        after = since or 0.0
+        if isinstance(after, datetime):
+            after = (after if after.tzinfo is not None else after.replace(tzinfo=UTC)).timestamp()
         return Figures(
             pool_id=found.pool_id,
             columns=in_columns(service.history.points(found.pool_id, after, step)),
