@@ -160,7 +160,7 @@ async def test_clients_who_break_off_at_any_moment_leave_nothing_behind(tmp_path
         await asyncio.sleep(delay)
         for raw in sockets:
             crash(raw)
-        await quiet(daemon, before + 4)
+        await quiet(daemon, before)
         async with daemon.client(Scope.EXECUTE) as http:
             assert (await http.post(EXECUTE, json=POST)).status_code in (200, 422)
 

@@ -180,7 +180,7 @@ async def test_clients_who_break_off_at_any_moment_leave_nothing_behind(tmp_path
             await asyncio.sleep(delay)
             for raw in sockets:
                 crash(raw)
-        await quiet(daemon, before + 4)
+        await quiet(daemon, before)
         async with pool.acquire(), pool.acquire():
             pass
 
