@@ -57,13 +57,23 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_of(matching: Matching, *, mode: str, at: datetime, now: float) -> PoolStatus:
-    """The status of one pool."""
+    """The status of one pool; one look at each connection and account, since it is asked for all the time."""
     connections = matching.connections.values()
-    states = Counter(each.state for each in connections)
-    active_by_priority = Counter(
-        int(each.request.priority) for each in connections if each.leased and each.request is not None
-    )
-    members = matching.members.values()
+    states = dict.fromkeys(ConnectionState, 0)
+    by_account: dict[str, int] = {}
+    active_by_priority = dict.fromkeys(range(1, 6), 0)
+    healthy = 0
+    for each in connections:
+        state, account_id = each.state, each.member.account.id
+        states[state] += 1
+        by_account[account_id] = by_account.get(account_id, 0) + 1
+        healthy += each.healthy
+        if state is ConnectionState.LEASED and each.request is not None:
+            active_by_priority[int(each.request.priority)] += 1
+    accounts: dict[str, int] = {}
+    for each in matching.members.values():
+        standing = "active" if each.usable else (each.why_barred.split(":")[0] or "in use elsewhere")
+        accounts[standing] = accounts.get(standing, 0) + 1
     return PoolStatus(
         pool_id=matching.pool_id,
         at=at,
@@ -72,21 +82,16 @@ def status_of(matching: Matching, *, mode: str, at: datetime, now: float) -> Poo
         available=states[ConnectionState.IDLE],
         active=states[ConnectionState.LEASED],
         reserved=states[ConnectionState.RESERVED],
-        healthy=sum(each.healthy for each in connections),
+        healthy=healthy,
         queued=matching.waiting.total,
         longest_wait=matching.waiting.longest(now),
-        accounts=len(members),
-        quarantined=sum(not each.usable for each in members),
+        accounts=len(matching.members),
+        quarantined=len(matching.members) - accounts.get("active", 0),
         queued_by_priority={each: matching.waiting.of_priority(each) for each in range(1, 6)},
-        active_by_priority={each: active_by_priority[each] for each in range(1, 6)},
-        by_account=dict(Counter(each.account_id for each in connections)),
-        by_state={str(state): states[state] for state in ConnectionState if state is not CLOSED},
-        accounts_by_state=dict(
-            Counter(
-                "active" if each.usable else (each.why_barred.split(":")[0] or "in use elsewhere")
-                for each in members
-            )
-        ),
+        active_by_priority=active_by_priority,
+        by_account=by_account,
+        by_state={str(state): number for state, number in states.items() if state is not CLOSED},
+        accounts_by_state=accounts,
     )
 
 

@@ -98,17 +98,28 @@ class Access:
         Raises:
             TooManyRequestsException: it asks too often.
         """
-        caller = self._known(connection)
+        authorization = connection.headers.get("authorization")
+        if authorization:
+            token = self.program(authorization)
+            return None if token is None else Caller(token=token)
+        caller = self._browser(connection.cookies.get(COOKIE))
         if caller is not None:
             self._count(caller.token.id)
         return caller
 
-    def _known(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Caller | None:
-        kind, _, plain = connection.headers.get("authorization", "").partition(" ")
-        if kind:
-            token = self.book.verify(plain.strip()) if kind.lower() == "bearer" else None
-            return None if token is None else Caller(token=token)
-        cookie = connection.cookies.get(COOKIE)
+    def program(self, authorization: str) -> Token | None:
+        """The token that a header Authorization names; None for one that does not hold.
+
+        Raises:
+            TooManyRequestsException: it asks too often.
+        """
+        kind, _, plain = authorization.partition(" ")
+        token = self.book.verify(plain.strip()) if kind.lower() == "bearer" else None
+        if token is not None:
+            self._count(token.id)
+        return token
+
+    def _browser(self, cookie: str | None) -> Caller | None:
         found = None if cookie is None else self._sessions.get(_digest(cookie))
         if found is None or found[2] <= self._clock.monotonic():
             return None

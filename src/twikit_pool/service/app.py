@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar
 from litestar.config.response_cache import ResponseCacheConfig
@@ -32,6 +32,7 @@ from twikit_pool.service.routes.resources import ResourceRoutes
 from twikit_pool.service.routes.scaling import ScalingRoutes
 from twikit_pool.service.service import Service, Serving
 from twikit_pool.service.socket import events_socket
+from twikit_pool.service.status_reads import StatusReads
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -58,7 +59,17 @@ def provide(state: State) -> Service:
     return state.service
 
 
-def application(service: Service, *, most_body: int = 1_000_000) -> Litestar:
+class Application(Litestar):
+    """The framework's application, which what is polled most does not need to go through."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        reads: StatusReads = self.state.status_reads
+        if not await reads.answer(scope, send):
+            await super().__call__(scope, receive, send)
+
+
+def application(service: Service, *, most_body: int = 1_000_000) -> Application:
     """The ASGI application of a service.
 
     Args:
@@ -66,7 +77,7 @@ def application(service: Service, *, most_body: int = 1_000_000) -> Litestar:
         most_body: bytes that a request's body may have.
     """
     described = Described()
-    return Litestar(
+    return Application(
         [*ROUTES, events_socket(service.hub, may_listen), page()],
         dependencies={"service": Provide(provide, sync_to_thread=False)},
         exception_handlers={Exception: on_error},
@@ -79,7 +90,7 @@ def application(service: Service, *, most_body: int = 1_000_000) -> Litestar:
         response_cache_config=ResponseCacheConfig(default_expiration=None),
         response_headers=HEADERS,
         signature_namespace={"Serving": Serving},
-        state=State({"service": service}),
+        state=State({"service": service, "status_reads": StatusReads(service)}),
         logging_config=None,
         debug=False,
     )
