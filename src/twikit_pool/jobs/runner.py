@@ -144,6 +144,8 @@ class JobRunner:
         if self._stopping:
             return
         self._feeding = asyncio.get_running_loop().create_task(self._feed(jobs))
+        # Not at the end of its own work: one that is cancelled before its first step does none.
+        self._feeding.add_done_callback(lambda _: self._changed.set())
         try:
             while True:
                 while self._ready:
@@ -192,8 +194,6 @@ class JobRunner:
                     await self._room.wait()
         except Exception as error:  # noqa: BLE001 - a boundary: whatever the input raises, run() raises
             self._failure = error
-        finally:
-            self._changed.set()
 
     def _take(self, job: Job) -> None:
         try:

@@ -86,6 +86,8 @@ class Batch:
         self._runner: JobRunner | None = None
         self._grace = 0.0
         self._stopping = False
+        self._why = ""
+        """Why it cannot go on, if it cannot."""
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._telling: asyncio.TimerHandle | None = None
@@ -123,11 +125,13 @@ class Batch:
             grace: seconds that calls in flight have to end when it is cancelled.
             allow_engagement: whether jobs may like, repost and follow.
         """
-        self._grace, self.over = grace, False
+        self._grace, self.over, self._why = grace, False, ""
         self._stopping = self.record.state == "stopping"
         self._task = asyncio.get_running_loop().create_task(
             self._carry_out(pool, allow_engagement=allow_engagement), name="batch"
         )
+        # Not at the end of its own work: one that is cancelled before its first step does none.
+        self._task.add_done_callback(self._settle)
         self._publish(
             BatchBegun(
                 pool_id=self.record.pool_id,
@@ -171,7 +175,7 @@ class Batch:
     async def _carry_out(
         self, find: Callable[[str], TwikitConnectionPool], *, allow_engagement: bool
     ) -> None:
-        place, reason = self._folder / self.record.id, ""
+        place = self._folder / self.record.id
         try:
             with ResultsFile(place / RESULTS) as results:
                 self._outcomes, self._rejected = results.outcomes(), 0
@@ -182,15 +186,14 @@ class Batch:
                 self._outcomes = results.outcomes()
         except PoolClosed as error:
             if not self._stopping:  # else the service ends, and the pool with it
-                reason = str(error)
+                self._why = str(error)
         except (TwikitPoolError, OSError) as error:
-            reason = str(error)
+            self._why = str(error)
         except Exception as error:  # noqa: BLE001 - a boundary: who looks at the batch learns that it ended
             logger.warning("batch %s failed: %s", self.record.id, type(without_frames(error)).__name__)
-            reason = "an error that nobody foresaw; the service's log names it"
+            self._why = "an error that nobody foresaw; the service's log names it"
         finally:
             self._runner = None
-            self._settle(reason)
 
     async def _run(
         self, pool: TwikitConnectionPool, results: ResultsFile, jobs: Path, *, allow_engagement: bool
@@ -215,7 +218,7 @@ class Batch:
         finally:
             os.close(descriptor)
 
-    def _settle(self, reason: str) -> None:
+    def _settle(self, _task: asyncio.Task[None]) -> None:
         """It runs no more: say how it ended, unless it goes on when the service is back."""
         if self._telling is not None:
             self._telling.cancel()
@@ -224,8 +227,8 @@ class Batch:
             self._enter("done")
         elif self.record.state == "stopping":
             self._enter("stopped")
-        elif reason:
-            self._enter("failed", reason)
+        elif self._why:
+            self._enter("failed", self._why)
         self.over = True
         self._wake_readers()
         if self.record.state in ENDED:
