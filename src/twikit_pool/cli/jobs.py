@@ -283,6 +283,7 @@ def _print_result(screen: Console, result: dict[str, Any], *, json: bool) -> Non
     line.append(f" {'' if latency is None else f'{latency:.2f} s'}")
     if "error" in result:
         line.append(f"  {result['error']['reason']}")
+    line.rstrip()
     screen.print(line, soft_wrap=True)
 
 

@@ -33,6 +33,9 @@ from twikit_pool.sessions.outcomes import CallFailed, Taken
 WINDOW: Final = 4096
 """Jobs taken from the input that have not ended: what may start next is found among them."""
 
+AT_A_TIME: Final = 100
+"""Jobs taken before others have their turn: some milliseconds."""
+
 GRACE: Final = 10.0
 """Seconds that calls in flight have to end when a run is stopped."""
 
@@ -183,8 +186,12 @@ class JobRunner:
     # ------------------------------------------------------------ taking jobs
 
     async def _feed(self, jobs: AsyncIterable[Job | Rejected]) -> None:
+        number = 0
         try:
             async for item in jobs:
+                number += 1
+                if not number % AT_A_TIME:
+                    await asyncio.sleep(0)
                 if isinstance(item, Rejected):
                     self._hand_out(item)
                 else:
@@ -267,7 +274,8 @@ class JobRunner:
                 self._refused = error
                 self.stop()
         except WITHOUT_A_CALL as error:
-            self._keep(running, result_of_refusal(job, error))
+            if not self._keep_if_sent(running, str(error)):
+                self._keep(running, result_of_refusal(job, error))
         except asyncio.CancelledError:
             self._keep_if_sent(running, "the run was stopped before X answered")
             raise
@@ -286,11 +294,13 @@ class JobRunner:
                 ),
             )
 
-    def _keep_if_sent(self, running: _Running, reason: str) -> None:
-        """Nobody will know what became of a write that has left."""
-        if running.job.action.writes and running.sent:
+    def _keep_if_sent(self, running: _Running, reason: str) -> bool:
+        """Whether it is a write that has left, of which nobody will know what became: that is kept."""
+        lost = running.job.action.writes and running.sent
+        if lost:
             why = JobError(reason=reason, taken=Taken.UNKNOWN.value)
             self._keep(running, ambiguous(running.job, why, account=running.account))
+        return lost
 
     def _about_to_send(self, running: _Running, account_id: str) -> None:
         """The last moment before a request leaves: keep the intent, or hold the request back."""

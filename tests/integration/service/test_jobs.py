@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.service.leaving import crash, descriptors, quiet, sent, until
-from tests.integration.service.served import Served, served
+from tests.integration.service.leaving import crash, descriptors, quiet, reading, sent, until
+from tests.integration.service.served import served
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.errors import ConfigError, PoolError
 from twikit_pool.service.batch_input import GivenJobs
@@ -121,9 +121,9 @@ async def test_one_wrong_job_refuses_all_of_them(tmp_path: Path, as_lines: bool)
         {"action": "post_tweet", "params": {"media": ["/etc/passwd"]}},
         {**post(8), "whom": "me"},
     ]
-    sent = {"content": "\n".join(json.dumps(each) for each in jobs)} if as_lines else {"json": jobs}
+    body = "\n".join(json.dumps(each) for each in jobs) if as_lines else json.dumps(jobs)
     async with served(tmp_path) as daemon, daemon.client(Scope.EXECUTE) as http:
-        refused = await http.post(JOBS, headers=LINES if as_lines else {}, **sent)
+        refused = await http.post(JOBS, headers=LINES if as_lines else {}, content=body)
         assert refused.status_code == 422
         problem = refused.json()
         assert problem["detail"] == "7 of 8 jobs cannot be run; nothing was started"
@@ -238,6 +238,26 @@ async def test_calls_that_take_longer_than_the_grace_are_ambiguous(tmp_path: Pat
         assert (told["state"], told["counts"]["outcomes"]) == ("stopped", {"ambiguous": 1})
         [result] = await streamed(http, path)
         assert (result["account"], result["error"]["taken"]) == ("sim_001", "unknown")
+
+
+async def test_a_connection_that_is_taken_back_costs_one_job_and_no_more(tmp_path: Path) -> None:
+    async with served(tmp_path, accounts=2) as daemon, daemon.client(Scope.OPERATE) as http:
+        search = {"id": "search", "action": "search_tweet", "params": {"query": "x"}, "account": "sim_002"}
+        slow = post(0, account="sim_001")
+        for endpoint in ("CreateTweet", "SearchTimeline"):
+            daemon.x.fault("slow", seconds=20, endpoint=endpoint, times=1)
+        path = await submit(http, [slow, search, *(post(n, account="sim_001") for n in range(1, 10))])
+        async with asyncio.timeout(10):
+            while (await http.get(path)).json()["counts"]["running"] < 2:  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.02)
+        for connection in ("sim_001%231", "sim_002%231"):
+            taken = await http.post(f"/v1/pools/default/connections/{connection}/release")
+            assert taken.status_code == 200, taken.text
+        told = await ended(http, path)
+        assert told["state"] == "done"
+        outcomes = told["counts"]["outcomes"]
+        assert outcomes.pop("ambiguous") == 1
+        assert outcomes in ({"ok": 10}, {"ok": 9, "transient": 1}), "a read may be tried again"
 
 
 async def test_an_emergency_stop_fails_a_batch_and_somebody_lets_it_go_on(tmp_path: Path) -> None:
@@ -392,11 +412,6 @@ async def test_batches_are_told_of(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- clients who break off
 
 
-def get(daemon: Served, path: str) -> bytes:
-    token = daemon.tokens[Scope.READ]
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-
-
 @pytest.mark.parametrize("delay", [0.0, 0.003, 0.05, 0.3])
 async def test_readers_who_break_off_leave_nothing_behind(tmp_path: Path, delay: float) -> None:
     async with served(tmp_path, latency=0.02) as daemon, daemon.client(Scope.EXECUTE) as http:
@@ -407,7 +422,7 @@ async def test_readers_who_break_off_leave_nothing_behind(tmp_path: Path, delay:
         path = await submit(http, posts(30))
         await asyncio.sleep(0.05)
         before, tasks = descriptors(), len(asyncio.all_tasks())
-        readers = [await sent(daemon, get(daemon, f"{path}/results/stream")) for _ in range(8)]
+        readers = [await sent(daemon, reading(daemon, f"{path}/results/stream")) for _ in range(8)]
         pool.resume()
         await asyncio.sleep(delay)
         for raw in readers:
@@ -421,7 +436,7 @@ async def test_who_never_reads_holds_nobody_up(tmp_path: Path) -> None:
     jobs = [{"action": "search_tweet", "params": {"query": "the", "count": 20}} for _ in range(60)]
     async with served(tmp_path, posts=2_000, limits=False) as daemon, daemon.client(Scope.EXECUTE) as http:
         path = await submit(http, jobs)
-        idle = await sent(daemon, get(daemon, f"{path}/results/stream"))
+        idle = await sent(daemon, reading(daemon, f"{path}/results/stream"))
         assert len(await streamed(http, path)) == 60
         assert (await ended(http, path))["state"] == "done"
         crash(idle)
