@@ -23,7 +23,7 @@ from tests.simulation.simulated_loop import (
 )
 from tests.simulation.simulated_x import SimulatedX, account, pool_of
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.errors import PoolError
+from twikit_pool.errors import PoolClosed, PoolError
 from twikit_pool.manager import TwikitConnectionPoolManager
 from twikit_pool.pool import TwikitConnectionPool
 from twikit_pool.service.batch import Batch
@@ -198,7 +198,7 @@ async def many(loop: SimulatedLoop) -> None:
                 await batches.end(grid(loop.rng, 0.2))
                 await asyncio.wait(users)
             told = {type(each.exception()) for each in users if not each.cancelled()}
-            assert told <= {type(None), PoolError}, "the service ended before some submitted"
+            assert told <= {type(None), PoolClosed}, "the service ended before some submitted"
             for batch in batches.all("one"):
                 results = await followed(batch)
                 assert len({each["id"] for each in results}) == len(results)

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self
 
 from twikit_pool.accounts.private_files import PRIVATE_FILE, make_private_folder
-from twikit_pool.errors import ConfigError, PoolError, PoolOverloadedError, ResultsError
+from twikit_pool.errors import ConfigError, PoolClosed, PoolError, PoolOverloadedError, ResultsError
 from twikit_pool.pool.rounds import Rounds
 from twikit_pool.service import batch_record
 from twikit_pool.service.batch import Batch
@@ -77,6 +77,7 @@ class Batches:
                 self._lock = _held(folder)
                 records = list(batch_record.load(folder))
             except OSError as error:
+                self._let_go()
                 raise ConfigError(
                     f"jobs cannot be kept in {folder} (jobs.folder): {error.strerror}"
                 ) from None
@@ -96,9 +97,13 @@ class Batches:
             try:
                 await self._rounds.end()
             finally:
-                if self._lock is not None:
-                    os.close(self._lock)
-                    self._lock = None
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Let another service have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def end(self, patience: float) -> None:
         """Let calls in flight end within so many seconds, and save everything; the rest goes on next time."""
@@ -175,7 +180,8 @@ class Batches:
             asked: a digest of what was asked for with the key.
 
         Raises:
-            PoolError: the service keeps no jobs, or ends.
+            PoolError: the service keeps no jobs.
+            PoolClosed: it ends.
             PoolOverloadedError: too many batches run.
             ResultsError: it cannot be written; nothing was begun.
         """
@@ -203,7 +209,8 @@ class Batches:
         """Go on with one that was stopped or has failed; those of its jobs that have results are done.
 
         Raises:
-            PoolError: it runs, or has nothing left to do; or the service ends.
+            PoolError: it runs, or has nothing left to do.
+            PoolClosed: the service ends.
             PoolOverloadedError: too many batches run.
         """
         if not batch.over:
@@ -239,7 +246,7 @@ class Batches:
 
     def _refuse_more(self) -> None:
         if self._ending or self._lock is None:
-            raise PoolError("the service ends: submit it again when it is back")
+            raise PoolClosed("the service ends: ask it again when it is back")
         if self.running >= self.settings.max_batches:
             raise PoolOverloadedError(
                 f"{self.running} batches run, and jobs.max_batches allows no more: wait until one has ended"
