@@ -25,6 +25,7 @@ from twikit_pool.service.routes.connections import Connections
 from twikit_pool.service.routes.execution import Execution
 from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
+from twikit_pool.service.routes.jobs import Jobs
 from twikit_pool.service.routes.leases import Leases
 from twikit_pool.service.routes.pools import Pools
 from twikit_pool.service.routes.reservations import Reservations
@@ -49,6 +50,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Reservations,
     Execution,
     Leases,
+    Jobs,
     ScalingRoutes,
     ResourceRoutes,
 )
