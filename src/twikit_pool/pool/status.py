@@ -81,12 +81,7 @@ def status_of(matching: Matching, *, mode: str, at: datetime, now: float) -> Poo
         active_by_priority={each: active_by_priority[each] for each in range(1, 6)},
         by_account=dict(Counter(each.account_id for each in connections)),
         by_state={str(state): states[state] for state in ConnectionState if state is not CLOSED},
-        accounts_by_state=dict(
-            Counter(
-                "active" if each.usable else (each.why_barred.split(":")[0] or "in use elsewhere")
-                for each in members
-            )
-        ),
+        accounts_by_state=dict(Counter(each.state for each in members)),
     )
 
 
