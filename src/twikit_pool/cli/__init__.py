@@ -54,6 +54,11 @@ app.command("twikit_pool.cli.remote:stop", name="stop", help="Make an emergency 
 app.command(
     "twikit_pool.cli.remote:resume", name="resume", help="Let a pool serve everyone again.", group=SERVICE
 )
+app.command("twikit_pool.cli.pools:pools", name="pools", help="The pools of a service.", group=SERVICE)
+app.command("twikit_pool.cli.events:events", name="events", help="What happens in its pools.", group=SERVICE)
+app.command(
+    "twikit_pool.cli.completion:completion", name="completion", help="Completion for bash, zsh and fish."
+)
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")
 
 
