@@ -56,6 +56,7 @@ app.command(
 )
 app.command("twikit_pool.cli.pools:pools", name="pools", help="The pools of a service.", group=SERVICE)
 app.command("twikit_pool.cli.events:events", name="events", help="What happens in its pools.", group=SERVICE)
+app.command("twikit_pool.cli.top.command:top", name="top", help="Its pools live, as htop.", group=SERVICE)
 app.command(
     "twikit_pool.cli.completion:completion", name="completion", help="Completion for bash, zsh and fish."
 )
