@@ -14,12 +14,13 @@ import pytest
 
 from tests.browser.house import House, load, silent, simulated
 from tests.integration.cli.conftest import Program
+from tests.integration.cli.test_serve import serving
 from twikit_pool.cli.top.app import TopApp
 from twikit_pool.cli.top.dialogs import Details, Help, Question
 from twikit_pool.cli.top.long_table import LongTable
-from twikit_pool.client import RemotePool
+from twikit_pool.client import AccessRefused, RemotePool
 from twikit_pool.pool import ConnectionRequest
-from twikit_pool.service.tokens import Scope
+from twikit_pool.service.tokens import Scope, TokenBook
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -70,7 +71,7 @@ async def looking(
 
 async def test_it_fits_a_small_terminal(tmp_path: Path) -> None:
     async with simulated(tmp_path, 12) as house, load(house.pool), looking(house) as screen:
-        seen = await screen.until(r"sim_003#1")
+        await screen.until(r"sim_003#1")
         for each in ("default", "open", "● live", "in use", "waiting", "longest", "calls/s", "errors", "p95"):
             await screen.until(each)
         for key in (
@@ -84,7 +85,7 @@ async def test_it_fits_a_small_terminal(tmp_path: Path) -> None:
             "? Help",
             "q Quit",
         ):
-            assert key in seen, seen
+            await screen.until(re.escape(key))
         await screen.until(r"in use [▁▂▃▄▅▆▇█]+")
         assert all(len(line) <= 80 for line in screen.text().splitlines())
         await screen.press("question_mark")
@@ -213,6 +214,29 @@ async def test_it_goes_on_when_the_service_comes_back(tmp_path: Path) -> None:
         await screen.until("suspended")
 
 
+async def test_it_ends_when_its_token_does_not_hold_any_more(tmp_path: Path) -> None:
+    async with simulated(tmp_path, 5) as house, looking(house) as screen:
+        await screen.until("● live")
+        await house.stop()
+        book = TokenBook(tmp_path / "tokens.json")
+        for each in book.all():
+            book.revoke(each.id)
+        await asyncio.sleep(1.1)  # until the service looks at the file again
+        await house.begin()
+        await screen.until(lambda: screen.app.failed is not None)
+        assert isinstance(screen.app.failed, AccessRefused)
+
+
+async def test_it_can_be_left_from_anywhere(tmp_path: Path) -> None:
+    async with silent(tmp_path, 2) as house:
+        for keys in (("q",), ("ctrl+c",), ("question_mark", "ctrl+c"), ("exclamation_mark", "ctrl+c")):
+            async with looking(house) as screen:
+                await screen.until("2 rows")
+                await screen.press(*keys)
+                await screen.until(lambda screen=screen: not screen.app.is_running)
+                assert screen.app.failed is None
+
+
 async def test_a_pause_freezes_it_and_a_row_is_looked_into(tmp_path: Path) -> None:
     async with simulated(tmp_path, 5) as house, looking(house) as screen:
         await screen.until("sim_003#1")
@@ -279,3 +303,12 @@ def test_other_commands_do_not_load_it(program: Program) -> None:
     code = "import sys; from twikit_pool.cli import app; app.help_print; print('textual' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_without_a_terminal_it_says_so(program: Program, home: Path) -> None:
+    with serving(home) as daemon:
+        environment = {"TWIKIT_POOL_URL": daemon.url, "TWIKIT_POOL_TOKEN": daemon.token}
+        ended = program("top", environment=environment)
+        assert ended.returncode == 2
+        assert "top needs a terminal" in ended.stderr
+        assert "no pool 'news': it has default" in program("top", "news", environment=environment).stderr

@@ -57,7 +57,7 @@ class TopApp(App[int]):
     TITLE = "twikit-pool top"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #views { height: 1; padding: 0 1; }
+    #views { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #note { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
     #find { display: none; height: 1; margin: 0 1; }
     """
@@ -155,7 +155,7 @@ class TopApp(App[int]):
                 self._look.set()
             case "disconnected":
                 self._live = False
-                self._cut_off = f"{message['reason']}; again in {duration(message['again_in'])}"
+                self._cut_off = f"tried again in {duration(message['again_in'])}"
             case "snapshot":
                 self._known.note(message)
                 self._choose_another_if_gone()

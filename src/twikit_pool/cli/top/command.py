@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 from twikit_pool.cli.remote import QUICK, Url, asked
 from twikit_pool.errors import ConfigError
@@ -10,7 +11,7 @@ from twikit_pool.errors import ConfigError
 if TYPE_CHECKING:
     from twikit_pool.client import RemotePool
 
-SHORTEST: float = 0.2
+SHORTEST: Final = 0.2
 """Seconds between two looks at least."""
 
 
@@ -35,6 +36,8 @@ async def top(pool: str | None = None, /, *, interval: float = 2.0, url: Url = N
         who, pools = await _asked_first(remote)
         if pool is not None and pool not in pools:
             raise ConfigError(f"the service has no pool {pool!r}: it has {', '.join(pools)}")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):  # where Textual reads and writes
+            raise ConfigError("top needs a terminal: status, pools and events can be read by programs")
         app = TopApp(remote, pool or next(iter(pools), "default"), scope=who["scope"], interval=interval)
         code = await app.run_async()
         if app.failed is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,20 +16,21 @@ from twikit_pool.cli.top.words import BAD, duration, percent, rate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONG: float = 5.0
+LONG: Final = 5.0
 """Seconds: a longer wait is shown in red."""
 
-MANY: float = 0.05
+MANY: Final = 0.05
 """Share of calls: more errors are shown in red."""
 
-STOPPED = "emergency"
+STOPPED: Final = "emergency"
+"""The mode that is told loudly."""
 
 
 class Head(Static):
     """The pool's name and mode, the connection to the service, and the figures."""
 
     DEFAULT_CSS = """
-    Head { height: 2; background: $panel; padding: 0 1; }
+    Head { height: 2; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     Head.-stopped { background: $error; color: $text; text-style: bold; height: 3; }
     """
 
