@@ -77,6 +77,34 @@ def test_fish_completes_commands(program: Program, script: dict[str, Path]) -> N
     assert told.stdout.startswith("events")
 
 
+ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PROMPT=; cd $1; autoload -Uz compinit; $2"
+zpty -w -n shell $'twikit-pool ev\\t'
+zpty -r -m shell screen '*twikit-pool events*'
+print -r -- $screen
+"""
+"""An interactive zsh in which Tab is pressed."""
+
+
+@pytest.mark.parametrize(
+    "installed", ["fpath+=$PWD; compinit -u -d dump", "compinit -u -d dump; source ./_twikit-pool"]
+)
+def test_zsh_completes_commands(program: Program, tmp_path: Path, installed: str) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed: its script is not tried")
+    written(program, tmp_path / "_twikit-pool", "zsh")
+    told = subprocess.run(
+        ["zsh", "-f", "-c", ZSH, "zsh", str(tmp_path), installed],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert "twikit-pool events" in told.stdout, told.stderr
+
+
 def test_another_shell_is_refused(program: Program) -> None:
     ended = program("completion", "tcsh")
     assert ended.returncode != 0
