@@ -21,6 +21,7 @@ from twikit_pool.service.routes.accounts import Accounts, PoolAccounts
 from twikit_pool.service.routes.browser import Browser
 from twikit_pool.service.routes.budgets import Budgets
 from twikit_pool.service.routes.connections import Connections
+from twikit_pool.service.routes.events import LatestEvents
 from twikit_pool.service.routes.execution import Execution
 from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
@@ -39,6 +40,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Health,
     Browser,
     Pools,
+    LatestEvents,
     MetricsHistory,
     Connections,
     Accounts,
