@@ -21,7 +21,7 @@ from twikit_pool.service.routes.accounts import Accounts, PoolAccounts
 from twikit_pool.service.routes.browser import Browser
 from twikit_pool.service.routes.budgets import Budgets
 from twikit_pool.service.routes.connections import Connections
-from twikit_pool.service.routes.events import Events
+from twikit_pool.service.routes.events import LatestEvents, RecentEvents
 from twikit_pool.service.routes.execution import Execution
 from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
@@ -40,6 +40,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Health,
     Browser,
     Pools,
+    LatestEvents,
     MetricsHistory,
     Connections,
     Accounts,
@@ -50,7 +51,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Leases,
     ScalingRoutes,
     ResourceRoutes,
-    Events,
+    RecentEvents,
 )
 
 

@@ -84,3 +84,30 @@ async def test_what_was_told_of_late_can_be_asked_for(tmp_path: Path) -> None:
         assert (await http.get("/v1/events/recent?topic=weather")).status_code in (400, 422)
     async with served(tmp_path) as daemon, daemon.client(None) as nobody:
         assert (await nobody.get("/v1/events/recent")).status_code == 401
+
+
+async def test_what_was_told_lately_is_shown_to_who_comes_later(tmp_path: Path) -> None:
+    async with served(tmp_path) as daemon, daemon.client(Scope.READ) as http:
+        pool = daemon.service.pool("default")
+        pool.quarantine("sim_002", "its proxy", 60)
+        pool.reserve("sim_001", "spring")
+        path = "/v1/pools/default/events"
+        async with asyncio.timeout(5):
+            page: dict[str, Any] = {"total": 0}
+            while not page["total"]:
+                await asyncio.sleep(0.01)
+                page = (await http.get(path, params={"account": "sim_001"})).json()
+        [told] = [each for each in page["items"] if each["type"] == "reservation_made"]
+        assert (told["topic"], told["reserved_for"]) == ("connection_events", "spring")
+        every = (await http.get(path, params={"limit": 1000})).json()
+        numbers = [each["seq"] for each in every["items"]]
+        assert numbers == sorted(numbers, reverse=True)
+        assert every["total"] == len(numbers)
+        kinds = {each["type"] for each in every["items"]}
+        assert "account_quarantined" in kinds
+        assert not kinds & {"metrics_collected", "pool_status_update"}
+        one = (await http.get(path, params={"offset": 1, "limit": 1})).json()
+        assert [each["seq"] for each in one["items"]] == numbers[1:2]
+        none = await http.get(path, params={"connection": "sim_001#99"})
+        assert none.json()["total"] == 0
+        assert (await http.get("/v1/pools/none/events")).status_code == 404
