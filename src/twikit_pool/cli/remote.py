@@ -232,10 +232,10 @@ async def explain(
 
 @asynccontextmanager
 async def asked(url: str | None, pool: str = "default") -> AsyncGenerator[RemotePool]:
-    """The service that is asked, and one of its pools.
+    """A pool of the service that is there.
 
     Raises:
-        ConfigError: there is no token, or the URL is none.
+        ConfigError: there is no token.
     """
     token = os.environ.get(TOKEN, "").strip()
     if not token:
@@ -245,5 +245,5 @@ async def asked(url: str | None, pool: str = "default") -> AsyncGenerator[Remote
 
 
 def print_json(value: object) -> None:
-    """A line of JSON, for programs."""
+    """Print a value on one line, for programs."""
     print(msgspec.json.encode(value).decode())
