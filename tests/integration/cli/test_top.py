@@ -18,7 +18,9 @@ from tests.integration.cli.test_serve import serving
 from twikit_pool.cli.top.app import TopApp
 from twikit_pool.cli.top.dialogs import Details, Help, Question
 from twikit_pool.cli.top.long_table import LongTable
-from twikit_pool.client import AccessRefused, RemotePool
+from twikit_pool.cli.top.sandbox import served_sandbox
+from twikit_pool.client import AccessRefused, RemotePool, ServiceUnreachable
+from twikit_pool.errors import ConfigError
 from twikit_pool.pool import ConnectionRequest
 from twikit_pool.service.tokens import Scope, TokenBook
 
@@ -253,7 +255,7 @@ async def test_a_pause_freezes_it_and_a_row_is_looked_into(tmp_path: Path) -> No
         seen = await screen.until("created at|usage count|Budgets")
         assert "state" in seen
         await screen.press("escape", "5", "enter")
-        await screen.until("capabilities|tags|Pools")
+        await screen.until(r"Events\s+\d\d:\d\d:\d\d connection_created|Pools")
 
 
 async def test_another_pool_is_chosen(tmp_path: Path) -> None:
@@ -276,6 +278,17 @@ async def test_nothing_secret_is_shown(tmp_path: Path) -> None:
             await asyncio.sleep(0.5)
             seen = screen.text().replace("\n", "")
             assert not [each for each in secrets if each in seen]
+
+
+async def test_a_sandbox_is_made_and_ends_with_it() -> None:
+    async with served_sandbox(3) as (url, token), RemotePool(url, token, trust_env=False) as remote:
+        assert (await remote.status())["accounts"] == 3
+    with pytest.raises(ServiceUnreachable):
+        async with RemotePool(url, token, trust_env=False) as remote:
+            await remote.status()
+    with pytest.raises(ConfigError, match="the sandbox does not start"):
+        async with served_sandbox(0):
+            pass
 
 
 def test_without_textual_it_says_which_extra_is_missing(program: Program, tmp_path: Path) -> None:

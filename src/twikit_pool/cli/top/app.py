@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from twikit_pool.cli.top.long_table import Row
     from twikit_pool.client import RemotePool
 
+EVENTS_SHOWN: Final = 20
+"""Of one connection or account."""
+
 USUAL: Final = ("pool_updates", "scaling", "alerts", "jobs")
 LEASES: Final = "connection_events"
 """Comes with every call: heard only while events are looked at."""
@@ -239,9 +242,14 @@ class TopApp(App[int]):
         """A row is to be seen in full."""
         row = event.row
         title, path = self._told_at(row)
+        source, about = self._source, _about(row)
 
         async def look() -> dict[str, Any]:
-            return await self._remote.wire.ask("GET", path, timeout=QUICK)
+            told = await self._remote.wire.ask("GET", path, timeout=QUICK)
+            if about:
+                events = await source.ask("/events", **about, limit=EVENTS_SHOWN)
+                told["events"] = events["items"]
+            return told
 
         def done(act: bool | None) -> None:
             if act:
@@ -460,3 +468,10 @@ class TopApp(App[int]):
         else:
             self.notify("done", title=act.title, markup=False, timeout=3)
         self._look.set()
+
+
+def _about(row: Row) -> dict[str, str]:
+    """What events are asked for that are about a row."""
+    if "health" in row:
+        return {"connection": row["connection_id"]}
+    return {"account": row["id"]} if "logins_today" in row else {}

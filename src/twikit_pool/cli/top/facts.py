@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 
 from rich.text import Text
 
-from twikit_pool.cli.event_lines import one_line
+from twikit_pool.cli.event_lines import clock_of, fields_of, one_line
 from twikit_pool.cli.top.words import BAD, PRIORITIES, countdown, duration, left_of, since, stateful
 
 LABEL: Final = 28
 
-ELSEWHERE: Final = frozenset({"budgets", "calls", "pools", "here", "response_times", "budget"})
+ELSEWHERE: Final = frozenset({"budgets", "calls", "pools", "here", "response_times", "budget", "events"})
 """Told in sections of their own, or as a part of one."""
 
 FIRST: Final = ("state", "reason", "evidence", "until", "health", "priority", "borrower", "reserved_for")
@@ -31,6 +31,7 @@ def facts(told: Mapping[str, Any]) -> Text:
     _section(text, "Pools", [_membership(each) for each in told.get("pools", ())])
     _section(text, "Budgets", [_budget(each) for each in told.get("budgets", ())])
     _section(text, "Latest calls", [_call(each) for each in told.get("calls", ())])
+    _section(text, "Events", [_event(each) for each in told.get("events", ())])
     text.append("\n")
     _tell(text, {name: value for name, value in told.items() if name not in FIRST})
     return text
@@ -101,6 +102,10 @@ def _call(told: Mapping[str, Any]) -> Text:
     return text.append(told["outcome"], "green" if told["outcome"] == "ok" else BAD).append(
         f" {duration(told['seconds'])}"
     )
+
+
+def _event(told: Mapping[str, Any]) -> Text:
+    return Text(f"{clock_of(told)} {one_line(told['type'])} {fields_of(told)}")
 
 
 def _membership(told: Mapping[str, Any]) -> Text:
