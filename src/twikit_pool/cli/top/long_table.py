@@ -104,7 +104,7 @@ class LongTable(ScrollView, can_focus=True):
         self._columns = columns
         self._widths = [max(each.least, len(each.label)) for each in columns]
         self.cursor, self._total, self._offset, self._rows, self._cells = 0, 0, 0, (), []
-        self.scroll_to(0, 0, animate=False)
+        self.scroll_to(0, 0, animate=False, force=True)
         self._measure()
 
     def show(self, total: int, offset: int, rows: Sequence[Row], cells: list[Sequence[Text]]) -> None:
@@ -196,10 +196,11 @@ class LongTable(ScrollView, can_focus=True):
     def _to(self, number: int) -> None:
         self.cursor = max(0, min(number, self._total - 1))
         screen, top = max(1, self.size.height - 1), round(self.scroll_y)
+        # By force: until the next layout Textual thinks that what has just grown cannot be scrolled.
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + screen:
-            self.scroll_to(y=self.cursor - screen + 1, animate=False)
+            self.scroll_to(y=self.cursor - screen + 1, animate=False, force=True)
         self.refresh()
 
     def action_move(self, by: int) -> None:
@@ -216,7 +217,7 @@ class LongTable(ScrollView, can_focus=True):
 
     def action_sideways(self, by: int) -> None:
         """To columns that are beyond the edge."""
-        self.scroll_to(x=max(0, self.scroll_x + by * SIDEWAYS), animate=False)
+        self.scroll_to(x=max(0, self.scroll_x + by * SIDEWAYS), animate=False, force=True)
 
     def action_open(self) -> None:
         """Look at the row."""
