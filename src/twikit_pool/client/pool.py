@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from twikit_pool.client.errors import AnswerLost, ServiceUnreachable
-from twikit_pool.client.events import listen
+from twikit_pool.client.events import follow, listen
 from twikit_pool.client.jobs import RemoteBatch
 from twikit_pool.client.lease import MARGIN, RemoteLease
 from twikit_pool.client.wire import TRIES, Wire
@@ -325,7 +325,29 @@ class RemotePool:
             AccessRefused: the token does not hold.
             ServiceUnreachable: there is no connection, or no more.
         """
-        heard = listen(self._url, self._token, topics, self.pool_id, trust_env=self._trust_env)
+        heard = listen(self._url, self._token, topics, [self.pool_id], trust_env=self._trust_env)
+        async with aclosing(heard):
+            async for message in heard:
+                yield message
+
+    async def follow(
+        self, *topics: str, pools: Sequence[str] | None = None, since: int | None = None
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """What happens in all pools of the service, or in these, also after the connection broke.
+
+        As `events`; it goes on after what was heard last, and says `{"type": "disconnected", "reason": …,
+        "again_in": …}` (seconds) whenever it waits to connect again.
+
+        Args:
+            topics: as for `events`.
+            pools: about these alone.
+            since: only what was told after this number, without a snapshot.
+
+        Raises:
+            ConfigError: the package `websockets` is not installed.
+            AccessRefused: the token does not hold, or no more.
+        """
+        heard = follow(self._url, self._token, topics, pools, since, trust_env=self._trust_env)
         async with aclosing(heard):
             async for message in heard:
                 yield message

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from twikit_pool.clock import in_words
 from twikit_pool.errors import UnknownAction
 from twikit_pool.pool.explanation import doing
-from twikit_pool.pool.member import Bar
 from twikit_pool.pool.needs import capability_bits
 from twikit_pool.sessions.actions import ACTIONS, Action
 
@@ -139,18 +138,11 @@ def budgets_of(
             prospect=prospect,
             limit=limit,
             sustained=sustained,
-            away=_away(member, now),
+            away=member.away(now),
             hopeless=_why_never(member, prospect, needs),
         )
         budgets.append(budget)
     return budgets
-
-
-def _away(member: Member, now: float) -> float:
-    """Seconds until nothing bars the account; `math.inf` when nobody knows."""
-    # In use by another pool is like being leased: it may be free in a moment.
-    ends = (member.lifted.get(bar) for bar in member.bars if bar is not Bar.ELSEWHERE)
-    return max((inf if end is None else max(end.when - now, 0.0) for end in ends), default=0.0)
 
 
 def _why_never(member: Member, prospect: Prospect, needs: frozenset[str]) -> str:

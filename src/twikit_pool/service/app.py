@@ -22,6 +22,7 @@ from twikit_pool.service.routes.accounts import Accounts, PoolAccounts
 from twikit_pool.service.routes.browser import Browser
 from twikit_pool.service.routes.budgets import Budgets
 from twikit_pool.service.routes.connections import Connections
+from twikit_pool.service.routes.events import LatestEvents, RecentEvents
 from twikit_pool.service.routes.execution import Execution
 from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
@@ -42,6 +43,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Health,
     Browser,
     Pools,
+    LatestEvents,
     MetricsHistory,
     Connections,
     Accounts,
@@ -53,6 +55,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Jobs,
     ScalingRoutes,
     ResourceRoutes,
+    RecentEvents,
 )
 
 

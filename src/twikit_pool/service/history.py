@@ -169,6 +169,11 @@ class History:
     ) -> None:
         await self._rounds.end()
 
+    @property
+    def seconds(self) -> float:
+        """For which figures are kept."""
+        return COARSE_SECONDS
+
     def points(self, pool_id: str, since: float = 0.0, step: float = 0.0) -> list[Point]:
         """What was collected after `since`, the oldest first; a `step` makes one point of so many seconds."""
         kept = self._kept.get(pool_id)

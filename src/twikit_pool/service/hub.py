@@ -294,6 +294,12 @@ class Hub:
         wanted = (m for m in messages if m.pool_id is None or pools is None or m.pool_id in pools)
         return after <= since <= self._seq, deque(wanted)
 
+    def latest(self, pool_id: str) -> Iterator[Message]:
+        """What is kept of a pool, and of none, but for its statuses: the latest first."""
+        kept = [reversed(tuple(each.after(0))) for each in self._kept.values()]
+        messages = merge(*kept, key=lambda message: -message.seq)
+        return (m for m in messages if not m.is_status and m.pool_id in (None, pool_id))
+
     # ------------------------------------------------------------ who wants what
 
     def route(self, reader: Reader, topics: Collection[str]) -> None:

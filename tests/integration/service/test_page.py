@@ -70,7 +70,9 @@ async def test_figures_are_kept_for_charts(tmp_path: Path) -> None:
     async with served(tmp_path, config) as daemon, daemon.client(Scope.READ) as http:
         await asyncio.sleep(0.5)
         path = "/v1/pools/default/metrics/history"
-        columns = (await http.get(path)).json()["columns"]
+        figures = (await http.get(path)).json()
+        columns = figures["columns"]
+        assert figures["kept"] == 86_400
         assert len(columns["at"]) >= 2
         assert {len(each) for each in columns.values()} == {len(columns["at"])}
         one = (await http.get(path, params={"step": 3600})).json()["columns"]

@@ -20,9 +20,13 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """A pool's figures over time, by column; all columns are of one length, the oldest first.
 
     `at` is in seconds since 1970; what the others are, docs/dashboard.md says.
+
+    Attributes:
+        kept: seconds for which the service keeps figures.
     """
 
     pool_id: str
+    kept: float
     columns: dict[str, list[float | None]]
 
 
@@ -51,5 +55,6 @@ class MetricsHistory(Controller):
             after = (after if after.tzinfo is not None else after.replace(tzinfo=UTC)).timestamp()
         return Figures(
             pool_id=found.pool_id,
+            kept=service.history.seconds,
             columns=in_columns(service.history.points(found.pool_id, after, step)),
         )
