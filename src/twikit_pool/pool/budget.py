@@ -59,6 +59,11 @@ class AccountBudget:
         return self.limit.calls * (1 + (seconds - self.away) // self.limit.seconds)
 
     @property
+    def most(self) -> int | None:
+        """Calls that it can send when nothing is spent; None when no limit is known."""
+        return self.prospect.most if self.limit is None else (self.prospect.most or self.limit.calls)
+
+    @property
     def returns_in(self) -> float:
         """Seconds until calls that are spent come back; `math.inf` when none are, or nobody knows."""
         return self.away or self.prospect.returns_in
@@ -75,6 +80,8 @@ class FleetBudget:
         left: calls that can be sent now in all; where a window has not begun, as many as it will allow. None
             when no limit is known.
         limit: calls a window of all of them together; None when no limit is known.
+        most: what `left` is when nothing is spent: the same, or what caps allow in their period, whichever
+            is tighter now.
         returns_in: seconds until the next calls come back; None when none are out, or nobody knows.
         returning: how many come back then.
         rate: calls a second that they can go on with for ever; None when no limit is known.
@@ -88,6 +95,7 @@ class FleetBudget:
     usable: int
     left: int | None
     limit: int | None
+    most: int | None
     returns_in: float | None
     returning: int
     rate: float | None
@@ -162,12 +170,14 @@ def fleet_budget(endpoint: str, budgets: Sequence[AccountBudget]) -> FleetBudget
     returns_in = min((each.returns_in for each in able), default=inf)
     limits = [each.limit for each in able]
     rates = [each.sustained for each in able]
+    wholes = [each.most for each in able]
     return FleetBudget(
         endpoint=endpoint,
         accounts=len(able),
         usable=sum(number > 0 for number in calls.values()),
         left=int(left) if left < inf else None,
         limit=sum(each.calls for each in limits if each is not None) if all(limits) else None,
+        most=None if None in wholes else sum(each for each in wholes if each is not None),
         returns_in=returns_in if returns_in < inf else None,
         returning=int(sum(each.by(returns_in) for each in able) - left) if returns_in < inf else 0,
         rate=sum(each for each in rates if each is not None) if all(rates) else None,

@@ -169,13 +169,15 @@ async def test_connections_tell_what_they_did_and_what_they_may_still_do(tmp_pat
         fresh, used, _ = (await http.get(CONNECTIONS)).json()["items"]
         assert (fresh["budget"], fresh["response_times"], fresh["reason"]) == (None, [], "")
         assert (used["budget"]["endpoint"], used["budget"]["left"]) == ("SearchTimeline", 48)
-        assert (used["budget"]["expected"], used["budget"]["limit"]) == (48, 50)
+        assert (used["budget"]["expected"], used["budget"]["most"]) == (48, 50)
         assert len(used["response_times"]) == 2
         detail = (await http.get(f"{CONNECTIONS}/sim_002%231")).json()
         assert [(each["action"], each["outcome"]) for each in detail["calls"]] == [("search_tweet", "ok")] * 2
         assert detail["calls"][0]["at"] > detail["calls"][1]["at"], "the latest first"
         unknown = next(each for each in detail["budgets"] if each["endpoint"] == "CreateNoteTweet")
-        assert unknown["left"] == 1 < unknown["expected"], "a probe alone, but a window is expected"
+        assert (unknown["left"], unknown["expected"], unknown["most"]) == (1, 50, 50), (
+            "a probe, and then the cap"
+        )
         assert detail["budgets"][0] | {"returns_in": 0} == used["budget"] | {"returns_in": 0}
         pool.connection("sim_002#1").member.windows.rest("SearchTimeline", 600)
         assert (await ids(http, healthy=True)) == ["sim_001#1", "sim_002#1", "sim_003#1"]

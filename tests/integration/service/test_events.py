@@ -108,6 +108,15 @@ async def test_what_was_told_lately_is_shown_to_who_comes_later(tmp_path: Path) 
         assert not kinds & {"metrics_collected", "pool_status_update"}
         one = (await http.get(path, params={"offset": 1, "limit": 1})).json()
         assert [each["seq"] for each in one["items"]] == numbers[1:2]
+        with daemon.service.hub.subscribe(["connection_events"]):
+            await pool.execute("get_user", account="sim_003", handle="sim_001")
+            kinds = set[str]()
+            while "call_finished" not in kinds:
+                await asyncio.sleep(0.01)
+                told = await http.get(path, params={"account": "sim_003"})
+                kinds = {each["type"] for each in told.json()["items"]}
+        quiet = await http.get(path, params={"account": "sim_003", "frequent": False})
+        assert not {each["type"] for each in quiet.json()["items"]} & {"call_finished", "connection_leased"}
         none = await http.get(path, params={"connection": "sim_001#99"})
         assert none.json()["total"] == 0
         assert (await http.get("/v1/pools/none/events")).status_code == 404

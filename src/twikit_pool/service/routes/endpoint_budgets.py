@@ -22,6 +22,8 @@ class EndpointBudget(msgspec.Struct, frozen=True, kw_only=True):
         left: calls that may be sent now; 1, a probe, where the window is not known; null without any limit.
         expected: calls that can be expected to go now: where the window is not known, a whole one; null
             without any limit.
+        most: what `expected` is when nothing is spent: calls of a window, or of a cap that is tighter now;
+            null when nobody knows.
         limit: calls of a window, caps aside; null when nobody knows.
         window: seconds of that window.
         in_flight: calls under way, which count as used.
@@ -33,6 +35,7 @@ class EndpointBudget(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     left: int | None
     expected: int | None
+    most: int | None
     limit: int | None
     window: float | None
     in_flight: int
@@ -64,6 +67,7 @@ def _told(windows: RateWindows, endpoint: str) -> EndpointBudget:
         endpoint=endpoint,
         left=prospect.left,
         expected=prospect.by(0.0),
+        most=prospect.most,
         limit=None if limit is None else limit.calls,
         window=None if limit is None else limit.seconds,
         in_flight=windows.in_flight(endpoint),

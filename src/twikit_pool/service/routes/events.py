@@ -8,6 +8,7 @@ import msgspec
 from litestar import Controller, get
 from litestar.params import FromPath, FromQuery
 
+from twikit_pool.service.hub import FREQUENT
 from twikit_pool.service.reader import TOPICS, Topic
 from twikit_pool.service.routes.paging import USUAL, Limit, Offset, Page, Text, part
 from twikit_pool.service.service import Serving
@@ -21,6 +22,8 @@ class _Head(msgspec.Struct, frozen=True):
     account_id: str | None = None
     connection_id: str | None = None
 
+
+_FREQUENT = frozenset(each.type for each in FREQUENT)
 
 _head = msgspec.json.Decoder(_Head).decode
 
@@ -38,19 +41,22 @@ class LatestEvents(Controller):
         pool: FromPath[str],
         account: Text = None,
         connection: Text = None,
+        frequent: FromQuery[bool] = True,
         offset: Offset = 0,
         limit: Limit = USUAL,
     ) -> Page[dict[str, Any]]:
         """What was told of the pool, one account or one connection lately, the latest first.
 
         As over the WebSocket, but for statuses and metrics, which have routes of their own; of each topic the
-        last 1,024 messages at most. Leases and calls only if somebody wanted `connection_events` then.
+        last 1,024 messages at most. Leases and calls only if somebody wanted `connection_events` then, and
+        none of them if `frequent` is false.
         """
         found: list[str] = []
         for message in service.hub.latest(service.pool(pool).pool_id):
             head = _head(message.text)
             if (
                 head.type != "metrics_collected"
+                and (frequent or head.type not in _FREQUENT)
                 and (account is None or head.account_id == account)
                 and (connection is None or head.connection_id == connection)
             ):
