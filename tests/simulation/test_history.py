@@ -1,4 +1,4 @@
-"""The history's recorder in virtual time: nothing is lost unseen, nothing is counted twice, and nobody waits for it."""
+"""The history's recorder in virtual time: nothing is lost unseen, or counted twice; nobody waits for it."""
 
 from __future__ import annotations
 

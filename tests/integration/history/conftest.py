@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ def postgres() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.fixture
-async def empty_postgres(postgres: tuple[str, Any]) -> AsyncIterator[tuple[str, Any]]:
+async def empty_postgres(postgres: tuple[str, Any]) -> tuple[str, Any]:
     """The same without the history's tables."""
     engine = create_async_engine(postgres[0])
     async with engine.begin() as connection:
         await connection.run_sync(metadata.drop_all)
         await connection.execute(sa.text("DROP TABLE IF EXISTS twikit_pool_history_version"))
     await engine.dispose()
-    yield postgres
+    return postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from _pytest.logging import LogCaptureFixture
 
-from tests.unit.metrics.history.made import NOON, SetClock, point
+from tests.unit.metrics.history.made import NOON, SetClock, eventually, point
 from twikit_pool.accounts import MemoryAccounts
 from twikit_pool.manager import Automation, TwikitConnectionPoolManager
 from twikit_pool.metrics.history import DatabaseStore, ForecastMemory, History
@@ -79,9 +79,7 @@ async def test_a_forecaster_knows_the_week_and_misses_nothing_meanwhile(url: str
     async with memory:
         forecaster.learn(NOON + 300, 9.0)
         assert forecaster.predict() != warmed.predict(), "it has not been taught yet"
-        async with asyncio.timeout(30):
-            while forecaster.predict() != warmed.predict():
-                await asyncio.sleep(0.05)
+        await eventually(lambda: forecaster.predict() == warmed.predict())
     await history.aclose()
 
 
@@ -100,9 +98,7 @@ async def test_a_managers_pools_begin_with_the_past(url: str) -> None:
         ) as manager,
     ):
         await manager.create_pool("news")
-        async with asyncio.timeout(30):
-            while not any(each.buckets for each in made):
-                await asyncio.sleep(0.05)
+        await eventually(lambda: any(each.buckets for each in made))
     first, taught = made
     assert first.buckets == []
     assert len(taught.buckets) >= 7 * 288 - 24

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tests.unit.metrics.history.made import NOON, SetClock, busy_point, moment, point, times
+from tests.unit.metrics.history.made import NOON, SetClock, busy_point, calls_of, moment, point, times
 from twikit_pool.errors import ConfigError, HistoryError
 from twikit_pool.metrics import Histogram
 from twikit_pool.metrics.history import FIGURES, AccountFigures, DatabaseStore, History, KeptEvent, Point
@@ -55,11 +55,10 @@ def exact(values: list[float], share: float) -> float:
 
 async def test_percentiles_of_any_range_are_right_after_a_restart_and_late_points(url: str) -> None:
     rng = random.Random(1)
-    calls: list[tuple[float, list[float]]] = []
-    for number in range(3 * 360):  # three hours
-        calls.append(
-            (NOON + 10.0 * (number + 1), [rng.lognormvariate(-1, 1) for _ in range(rng.randrange(9))])
-        )
+    calls = [  # of three hours
+        (NOON + 10.0 * (number + 1), [rng.lognormvariate(-1, 1) for _ in range(rng.randrange(9))])
+        for number in range(3 * 360)
+    ]
     late = calls[400:440]
     store = DatabaseStore(url)
     write = Writer(store)
@@ -85,9 +84,7 @@ async def test_percentiles_of_any_range_are_right_after_a_restart_and_late_point
             columns = await history.series(
                 "a", since=moment(NOON), step=step, figures=["calls", "response_p95", "response_average"]
             )
-            counted = sum(
-                rate * seconds for rate, seconds in zip(columns["calls"], columns["seconds"], strict=True)
-            )
+            counted = calls_of(columns)
             assert counted == pytest.approx(sum(len(taken) for _, taken in calls), abs=1e-2), step
             assert len(columns["at"]) == math.ceil(3 * HOUR / step)
     finally:
@@ -303,7 +300,7 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path) -> None:
     await store.settle()
     assert path.stat().st_size < full / 5
     async with store.connected.reading() as connection:
-        assert await connection.scalar(sa.select(sa.func.count()).select_from(points)) < 20
+        assert (await connection.scalar(sa.select(sa.func.count()).select_from(points)) or 0) < 20
     await store.aclose()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from twikit_pool.metrics import Histogram
+from twikit_pool.metrics.history import Columns
 from twikit_pool.metrics.history.figures import Point, Times
 
 NOON = 1_767_268_800
@@ -79,6 +81,23 @@ class SetClock:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.seconds)
+
+
+def calls_of(columns: Columns) -> float:
+    """How many calls these columns tell of."""
+    return sum(
+        (rate or 0) * (seconds or 0)
+        for rate, seconds in zip(columns["calls"], columns["seconds"], strict=True)
+    )
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it is so, for some seconds at most."""
+    for _ in range(1_500):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came to be")
 
 
 def moment(seconds: float) -> datetime:
