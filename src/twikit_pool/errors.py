@@ -141,6 +141,23 @@ class FeedFailed(TwikitPoolError):
     """A price or carbon feed cannot be asked, or its answer is none; it is asked again later."""
 
 
+# ---------------------------------------------------------------- alerts
+
+
+class AlertNotFound(TwikitPoolError, LookupError):
+    """No alert, or no silence, with this id that is not over."""
+
+
+class DeliveryFailed(TwikitPoolError):
+    """A destination has not taken a message about an alert; `again` says whether a repetition may help."""
+
+    def __init__(self, message: str, *, again: bool, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.again = again
+        self.after = after
+        """Seconds that the destination asks to be left alone."""
+
+
 # ---------------------------------------------------------------- jobs
 
 

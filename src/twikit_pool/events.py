@@ -380,6 +380,51 @@ class ResourcesOptimized(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentDegraded(Event):
+    """A part of the program (`component`: a store, a file) works less well than it should, and why.
+
+    Anything may tell it; `pool_id` is "" for what is no pool's own.
+    """
+
+    component: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentRecovered(Event):
+    """It works again."""
+
+    component: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvent(Event):
+    """Something about an alert; `alert` is all of it, as plain values. `pool_id` is "" for the process."""
+
+    alert: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFired(AlertEvent):
+    """Something is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanged(AlertEvent):
+    """It is about others than before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAcknowledged(AlertEvent):
+    """Somebody knows of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertResolved(AlertEvent):
+    """It is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEvent(Event):
     """Something about a batch of jobs that a service carries out."""
 

@@ -65,6 +65,8 @@ const LEFT_OUT = new Set(["type", "seq", "topic", "pool_id", "at", "key", "accou
 
 /** What an event says besides whose and when, in a line. */
 export function summary(item: Told): string {
+  const alert = item["alert"] as { message: string; count: number } | undefined;
+  if (alert) return `${alert.message}${alert.count > 1 ? ` (${alert.count})` : ""}`;
   const parts: string[] = [];
   for (const [name, value] of Object.entries(item)) {
     if (LEFT_OUT.has(name) || value === null || value === "" || typeof value === "object") continue;
@@ -87,6 +89,7 @@ function shownAs(name: string, value: unknown): string {
 /** How much an event matters. */
 export function weight(item: Told): "bad" | "warn" | "" {
   if (item.type === "gap" || item.type === "lost" || item.type === "events_lost") return "warn";
+  if (item.type === "alert_resolved" || item.type === "alert_acknowledged") return "";
   if (item.topic === "alerts") return "bad";
   if (/failed|quarantined|overdue|reclaimed|timed_out|opened_circuit|circuit_opened|stale/.test(item.type))
     return "warn";

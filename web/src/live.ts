@@ -1,5 +1,6 @@
 /** The WebSocket: opened with a ticket, opened again with growing pauses, going on after what was heard last. */
 
+import { noteAlert } from "./alerts";
 import { post, Problem, who } from "./api";
 import { addToFeed } from "./feed";
 import { addInterval, fetchAgain } from "./history";
@@ -106,6 +107,7 @@ function hear(told: Told): void {
   note(told);
   if (told.type === "metrics_collected") addInterval(told);
   addToFeed(told);
+  noteAlert(told);
 }
 
 function watch(): void {

@@ -3,6 +3,7 @@ import { logOut, who } from "./api";
 import { words } from "./format";
 import { begin, end } from "./live";
 import { Badge } from "./parts/badge";
+import { Bell } from "./parts/bell";
 import { Dialog } from "./parts/dialog";
 import { Notice } from "./parts/notice";
 import { choose, chosen, pools } from "./pools";
@@ -39,6 +40,7 @@ export function Shell() {
           <strong class="brand">twikit-pool</strong>
           <PoolSwitch names={[...every.keys()]} pool={pool} />
           <Badge />
+          <Bell />
           <span class="gap" />
           {pool !== null && known && <EmergencyButton pool={pool} mode={known.status.mode} />}
           <ThemeSwitch />

@@ -214,3 +214,40 @@ export interface AccountDetail extends Account {
 }
 
 export const ACCOUNT_STATES = ["active", "quarantined", "locked", "suspended", "stale", "disabled"] as const;
+
+export interface Alert {
+  id: string;
+  rule: string;
+  severity: "info" | "warning" | "critical";
+  /** null: it is about the process. */
+  pool_id: string | null;
+  state: "firing" | "acknowledged" | "resolved";
+  silenced: boolean;
+  message: string;
+  why: string;
+  advice: string;
+  count: number;
+  names: string[];
+  began_at: string;
+  times: number;
+  delivery: "none" | "waiting" | "sent" | "failed";
+  acknowledged_by: string;
+  note: string;
+  resolved_at: string | null;
+}
+
+export interface AlertPage extends Page<Alert> {
+  /** Those that nobody has acknowledged or silenced. */
+  firing: number;
+  destinations: { name: string; sent: number; waiting: number; failed: number; dropped: number; problem: string }[];
+}
+
+export interface Silence {
+  id: string;
+  rule: string | null;
+  pool_id: string | null;
+  account_id: string | null;
+  until: string;
+  reason: string;
+  by: string;
+}

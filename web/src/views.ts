@@ -28,6 +28,7 @@ export const VIEWS = {
   scaling: view(() => import("./views/scaling")),
   reservations: view(() => import("./views/reservations")),
   events: view(() => import("./views/events")),
+  alerts: view(() => import("./views/alerts")),
 };
 
 export type View = keyof typeof VIEWS;

@@ -61,6 +61,9 @@ app.command(
     "twikit_pool.cli.remote:resume", name="resume", help="Let a pool serve everyone again.", group=SERVICE
 )
 app.command(
+    "twikit_pool.cli.alerts:app", name="alerts", help="What is wrong, and who is told.", group=SERVICE
+)
+app.command(
     "twikit_pool.cli.jobs:app", name="jobs", help="Batches of jobs that a service carries out.", group=SERVICE
 )
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")

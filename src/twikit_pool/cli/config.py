@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from twikit_pool.accounts import locations
 from twikit_pool.accounts.private_files import create_private, replace_private
+from twikit_pool.alerts.rules import rules_of
 from twikit_pool.cli.config_text import as_json, as_toml, commented
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.errors import ConfigError
@@ -22,7 +23,7 @@ from twikit_pool.service.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twikit_pool.service.sections import AccountSettings, HistorySettings, PoolSettings
+    from twikit_pool.service.sections import AccountSettings, AlertSettings, HistorySettings, PoolSettings
     from twikit_pool.service.settings import Loaded
 
 app = App(name="config", help="The settings of `twikit-pool serve`.")
@@ -109,6 +110,7 @@ def _summary(loaded: Loaded) -> Iterator[str]:
         yield f"pool {name}: {_pool(pool)}"
     if settings.automation.most_connections is not None:
         yield f"all pools together: {settings.automation.most_connections} connections at most"
+    yield f"alerts: {_alerts(settings.alerts)}"
     if settings.accounts.sandbox is None:  # which leaves nothing behind
         folder = locations.data_folder()
         yield f"tokens: {at.tokens or folder / 'tokens.json'}"
@@ -131,6 +133,14 @@ def _accounts(accounts: AccountSettings) -> str:
         return f"the cookie files in {accounts.cookies}"
     store = accounts.store or os.environ.get(locations.STORE) or str(locations.default_store())
     return f"the store {masked(store)}"
+
+
+def _alerts(alerts: AlertSettings) -> str:
+    if not alerts.enabled:
+        return "none"
+    rules = sum(rule.enabled for rule in rules_of(alerts.rules).values())
+    where = len(alerts.webhooks) + len(alerts.apprise)
+    return f"{rules} rules, told to {where} destinations besides the log and the dashboard"
 
 
 def _pool(pool: PoolSettings) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from twikit_pool.config import ConnectionPoolConfig
+from twikit_pool.redaction import Secret
 from twikit_pool.service.sections import (
     DEFAULT_POOL,
     POOL_KINDS,
@@ -61,9 +62,9 @@ def _of_pool(pool: PoolSettings, name: str) -> Any:
 
 def _plain(value: Any) -> Any:
     """The value, as JSON and TOML have them."""
-    if isinstance(value, Path):
+    if isinstance(value, Path | Secret):
         return str(value)
-    return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+    return [_plain(each) for each in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
 
 
 def as_toml(settings: ServiceSettings, origins: Mapping[str, str] | None) -> str:

@@ -33,7 +33,11 @@ def about(message: Mapping[str, Any]) -> str:
 
 
 def fields_of(message: Mapping[str, Any]) -> str:
-    """Whatever else it says, but for what is empty."""
+    """Whatever else it says, but for what is empty; of an alert, what is wrong and why."""
+    alert = message.get("alert")
+    if isinstance(alert, Mapping):
+        told = (str(alert.get(name, "")) for name in ("severity", "message", "why"))  # type: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        return one_line("  ".join(filter(None, told)))
     return "  ".join(
         f"{name}={_short(value)}"
         for name, value in message.items()

@@ -17,6 +17,7 @@ import msgspec
 from cyclopts import Parameter
 
 from twikit_pool.accounts.locations import data_folder
+from twikit_pool.alerts import AlertFile, Alerting, AppriseChat, Webhook, rules_of
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
 from twikit_pool.clock import SYSTEM_CLOCK
@@ -35,6 +36,7 @@ from twikit_pool.service.wire import WireLimits
 
 if TYPE_CHECKING:
     from twikit_pool.pool import TwikitConnectionPool
+    from twikit_pool.service.sections import AlertSettings
 
 REQUESTS_SHARE: Final = 0.6
 """Share of the time to shut down that leases and requests have; the rest is for closing and saving."""
@@ -157,6 +159,7 @@ class _Daemon:
             guarantees=given.guarantees,
             priorities=given.priorities,
             history=self._history(),
+            alerts=_alerting(self._settings.alerts, self._folder),
         )
 
     def _history(self) -> History | None:
@@ -215,6 +218,21 @@ class _Daemon:
         self._told_to_stop.set()
         late = f"did not end within {seconds:.0f} s (service.shutdown_timeout): stopped as it was"
         asyncio.get_running_loop().call_later(seconds, _leave_now, late, 1)
+
+
+def _alerting(given: AlertSettings, folder: Path) -> Alerting | None:
+    if not given.enabled:
+        return None
+    webhooks = [
+        Webhook(url, secret=given.webhook_secret, name=f"webhook {number}")
+        for number, url in enumerate(given.webhooks, start=1)
+    ]
+    chats = [AppriseChat(url, name=f"apprise {number}") for number, url in enumerate(given.apprise, start=1)]
+    return Alerting(
+        rules=rules_of(given.rules),
+        destinations=[*webhooks, *chats],
+        store=AlertFile(given.file or folder / "alerts.json"),
+    )
 
 
 async def _drained(pool: TwikitConnectionPool, grace: float) -> None:

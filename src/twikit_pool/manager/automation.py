@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from twikit_pool.alerts.watch import Alerting, AlertWatch
 from twikit_pool.metrics.collector import PoolCollector
 from twikit_pool.resources.ceiling import ContainerCeiling
 from twikit_pool.resources.monitor import ResourceMonitor
@@ -16,6 +17,9 @@ from twikit_pool.scaling.cost_keeper import CostKeeper
 from twikit_pool.scaling.shared_ceiling import SharedCeiling
 
 if TYPE_CHECKING:
+    import random
+
+    from twikit_pool.clock import Clock
     from twikit_pool.metrics.history.history import History
     from twikit_pool.pool.pools import Pools
     from twikit_pool.resources.process import MeasuredProcess
@@ -52,6 +56,7 @@ class Automation:
         ceilings: further bounds on the sizes of pools.
         costs: what is paid for; None counts no costs.
         history: where it is kept what pools did, and what forecasters begin with; None keeps nothing.
+        alerts: what is looked at and who is told when something is wrong; None looks at nothing.
         own_process: where the figures of the process come from; a simulation gives its own.
     """
 
@@ -62,6 +67,7 @@ class Automation:
     ceilings: Sequence[CeilingSource] = ()
     costs: Costs | None = None
     history: History | None = None
+    alerts: Alerting | None = field(default_factory=Alerting)
     own_process: MeasuredProcess | None = None
 
 
@@ -72,7 +78,9 @@ class Attendants:
         ConfigError: more connections are guaranteed than there may be.
     """
 
-    def __init__(self, pools: Pools, automation: Automation) -> None:
+    def __init__(
+        self, pools: Pools, automation: Automation, *, clock: Clock, rng: random.Random | None = None
+    ) -> None:
         ceilings: list[CeilingSource] = [*automation.ceilings]
         if automation.most_connections is not None:
             ceilings.append(
@@ -95,6 +103,13 @@ class Attendants:
         self.scaler: Final = AutoScaler(pools, forecaster=forecaster, ceilings=ceilings)
         self.optimizer: Final = ResourceOptimizer(pools, self.monitor)
         self.costs: Final = None if automation.costs is None else _keeper(pools, automation.costs)
+        self.alerts: Final = (
+            None
+            if automation.alerts is None
+            else AlertWatch(
+                pools, automation.alerts, clock=clock, process=lambda: self.monitor.process, rng=rng
+            )
+        )
         self._entered = AsyncExitStack()
         self._recording = AsyncExitStack()
 
@@ -103,8 +118,8 @@ class Attendants:
         async with AsyncExitStack() as recording, AsyncExitStack() as entered:
             if self._recorder is not None:
                 await recording.enter_async_context(self._recorder)
-            attendants = (self.monitor, self.collector, self._memory, self.scaler, self.optimizer, self.costs)
-            for each in attendants:
+            attendants = (self.monitor, self.collector, self._memory, self.scaler, self.optimizer)
+            for each in (*attendants, self.costs, self.alerts):
                 if each is not None:
                     await entered.enter_async_context(each)
             self._recording, self._entered = recording.pop_all(), entered.pop_all()

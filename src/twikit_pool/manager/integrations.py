@@ -20,6 +20,7 @@ import msgspec
 
 from twikit_pool.errors import ConfigError, TwikitPoolError
 from twikit_pool.events import (
+    AlertEvent,
     BatchEvent,
     ConnectionEvent,
     EmergencyStop,
@@ -236,7 +237,7 @@ class Integrations:
 
 def topic_of(event: Event) -> str:
     """The topic under which an event is broadcast."""
-    if isinstance(event, EmergencyStop):
+    if isinstance(event, EmergencyStop | AlertEvent):
         return "alerts"
     if isinstance(event, SIZING):
         return "scaling"
@@ -248,4 +249,5 @@ def topic_of(event: Event) -> str:
 def message_of(event: Event) -> dict[str, Any]:
     """An event as a message of plain values."""
     message = {each.name: getattr(event, each.name) for each in fields(event)}
-    return {"type": event.type, **message, "at": event.at.isoformat()}
+    # What is no pool's own is about none.
+    return {"type": event.type, **message, "pool_id": event.pool_id or None, "at": event.at.isoformat()}

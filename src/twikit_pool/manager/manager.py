@@ -64,7 +64,9 @@ class TwikitConnectionPoolManager:
         self.events = events or EventBus()
         self.on_pool: list[Callable[[TwikitConnectionPool], None]] = []
         """Called with each pool that is made, before it opens."""
-        self._attendants = None if automation is None else Attendants(self, automation)
+        self._attendants = None
+        if automation is not None:
+            self._attendants = Attendants(self, automation, clock=sessions.clock, rng=rng)
 
     async def __aenter__(self) -> Self:
         if self._attendants is not None:
@@ -91,7 +93,7 @@ class TwikitConnectionPoolManager:
 
     @property
     def attendants(self) -> Attendants:
-        """Who attends to the pools: `collector`, `monitor`, `scaler`, `optimizer`, `costs`, `history`.
+        """Who attends to the pools: `collector`, `monitor`, `scaler`, `optimizer`, and so on.
 
         Raises:
             PoolError: nobody does.

@@ -66,6 +66,11 @@ class RetryBudget:
     def __init__(self) -> None:
         self._left = self.FIRST
 
+    @property
+    def left(self) -> float:
+        """Retries that there are; below 1 there is none."""
+        return self._left
+
     def earn(self) -> None:
         """A call was made that is no retry."""
         self._left = min(self._left + self.SHARE, 10 * self.FIRST)

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twikit_pool.accounts.model import Account, Standing
 from twikit_pool.clock import Clock
-from twikit_pool.errors import PoolClosed
-from twikit_pool.events import AccountLoggedIn, AccountStateChanged
+from twikit_pool.errors import PoolClosed, TwikitPoolError
+from twikit_pool.events import (
+    AccountLoggedIn,
+    AccountStateChanged,
+    ComponentDegraded,
+    ComponentRecovered,
+)
 
 if TYPE_CHECKING:
     from twikit_pool.pool.circuits import Circuits
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 
 SOURCE_PATIENCE: Final = 30.0
 """Seconds that a look at the source may take."""
+
+SOURCE: Final = "account source"
+"""What it is called where it is told that it fails."""
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +172,8 @@ class Roster:
                 if revision is None or revision != self._revision:
                     await self.refresh()
                     self._revision = revision
+            if self._failing:
+                self._publish(ComponentRecovered, component=SOURCE)
             self._failing = False
         except PoolClosed:
             return
@@ -173,6 +183,9 @@ class Roster:
                     "the accounts cannot be read anew, and are used as they were: %s",
                     str(error) or type(error).__name__,
                 )
+                # The words of an error that is not ours may have a secret.
+                why = str(error) if isinstance(error, TwikitPoolError) else type(error).__name__
+                self._publish(ComponentDegraded, component=SOURCE, reason=why)
             self._failing = True
 
     # ------------------------------------------------------------ what the session manager tells

@@ -19,6 +19,7 @@ from twikit_pool.service.openapi import Described
 from twikit_pool.service.page import page
 from twikit_pool.service.problems import HEADERS, on_error
 from twikit_pool.service.routes.accounts import Accounts, PoolAccounts
+from twikit_pool.service.routes.alerts import AlertRoutes
 from twikit_pool.service.routes.browser import Browser
 from twikit_pool.service.routes.budgets import Budgets
 from twikit_pool.service.routes.connections import Connections
@@ -55,6 +56,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Jobs,
     ScalingRoutes,
     ResourceRoutes,
+    AlertRoutes,
     RecentEvents,
 )
 

@@ -40,5 +40,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         {"action": "get_user", "params": {"handle": "x"}, "priority": "LOW", "tags": ["spring"]},
     ],
     "scaling_dry_run": {"on": True},
+    "acknowledge_alert": {"note": "the proxy is being changed"},
+    "alerts_silence": {"rule": "account_lost", "account_id": "brand_uk", "seconds": 3600, "reason": "known"},
     "resources_optimize": {"dry_run": True},
 }

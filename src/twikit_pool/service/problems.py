@@ -40,6 +40,7 @@ STATUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.PoolNotFound, 404, "no such pool"),
     (errors.ConnectionNotFound, 404, "no such connection"),
     (errors.UnknownAction, 404, "no such action"),
+    (errors.AlertNotFound, 404, "no such alert, or it is over"),
     (errors.InvalidAccount, 422, "no account can be made of this"),
     (errors.AccountUnavailable, 409, "the account may not be used now"),
     (errors.AccountError, 409, "something about an account"),

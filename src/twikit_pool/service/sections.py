@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
+from twikit_pool.redaction import Secret
 from twikit_pool.service.setting_sources import POOLS
 from twikit_pool.service.setting_words import NONE, kinds
 
@@ -89,6 +90,21 @@ Priorities = Annotated[
 Weeks = Annotated[int, Meta(ge=1, le=520, extra={"bounds": "a whole number of weeks from 1 to 520"})]
 Tags = Annotated[tuple[SomeText, ...], Meta(extra={"bounds": 'a list of tags, as ["uk", "news"]'})]
 
+Webhooks = Annotated[
+    tuple[Secret, ...],
+    Meta(extra={"bounds": 'a list of URLs that begin with http:// or https://, as ["https://…"]'}),
+]
+Chats = Annotated[
+    tuple[Secret, ...], Meta(extra={"bounds": 'a list of URLs as apprise has them, as ["slack://…"]'})
+]
+SecretOrNone = Annotated[Secret | None, Meta(extra={"bounds": f'a text, or "{NONE}"'})]
+Rules = Annotated[
+    dict[str, dict[str, Any]],
+    Meta(extra={"bounds": "a table for each rule, which begins as [alerts.rules.NAME]"}),
+]
+SECRETS: Final = frozenset({"webhooks", "webhook_secret", "apprise"})
+"""Settings whose values are shown nowhere."""
+
 # ---------------------------------------------------------------- the settings
 
 
@@ -163,6 +179,26 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True):
     priorities: Priorities = msgspec.field(default_factory=dict[str, int])
 
 
+class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told when something is wrong, and what is wrong: the section `alerts`.
+
+    Attributes:
+        enabled: whether it is looked for what is wrong.
+        webhooks: URLs that messages are posted to, as JSON. They are secrets, and shown nowhere.
+        webhook_secret: what those messages are signed with, as Standard Webhooks has it.
+        apprise: services that messages are sent to through apprise, which the extra `notify` brings. Secrets.
+        file: the file in which alerts outlive a restart; alerts.json in the data folder when there is none.
+        rules: changes of the built-in rules, and rules of your own, by name.
+    """
+
+    enabled: bool = True
+    webhooks: Webhooks = ()
+    webhook_secret: SecretOrNone = None
+    apprise: Chats = ()
+    file: PathOrNone = None
+    rules: Rules = msgspec.field(default_factory=dict[str, dict[str, Any]])
+
+
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Batches of jobs that the service carries out: the section `jobs`.
 
@@ -227,6 +263,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         service: where and how it serves.
         accounts: which accounts.
         automation: what is done about the pools together.
+        alerts: who is told when something is wrong.
         jobs: batches of jobs.
         history: what is kept of what they do.
         pools: the pools by name.
@@ -235,6 +272,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     service: ServerSettings = ServerSettings()
     accounts: AccountSettings = AccountSettings()
     automation: AutomationSettings = AutomationSettings()
+    alerts: AlertSettings = AlertSettings()
     jobs: JobSettings = JobSettings()
     history: HistorySettings = HistorySettings()
     pools: Mapping[str, PoolSettings] = msgspec.field(default_factory=default_pools)
@@ -245,6 +283,7 @@ SECTIONS: Final = MappingProxyType(
         "service": ServerSettings,
         "accounts": AccountSettings,
         "automation": AutomationSettings,
+        "alerts": AlertSettings,
         "jobs": JobSettings,
         "history": HistorySettings,
     }

@@ -21,14 +21,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from twikit_pool.accounts.locations import expanded
+from twikit_pool.alerts.addresses import is_web
+from twikit_pool.alerts.rules import problems
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import ConfigError
+from twikit_pool.redaction import Secret
 from twikit_pool.service.sections import (
     NAMES,
     POOL_KINDS,
     PRIORITIES,
+    SECRETS,
     SECTIONS,
     AccountSettings,
+    AlertSettings,
     AutomationSettings,
     HistorySettings,
     JobSettings,
@@ -150,15 +155,19 @@ class _Reading:
         jobs = JobSettings(**self._right("jobs", given, kinds(JobSettings)))
         given = self._merged(layer.sections.get("history", {}) for layer in self._layers)
         history = HistorySettings(**self._right("history", given, kinds(HistorySettings)))
+        given = self._merged(layer.sections.get("alerts", {}) for layer in self._layers)
+        alerts = AlertSettings(**self._right("alerts", given, kinds(AlertSettings)))
         self._see_who_reaches(service)
         self._see_one_choice(accounts)
         self._see_shares(automation, pools)
+        self._see_alerts(alerts, pools)
         return ServiceSettings(
             service=service,
             accounts=accounts,
             automation=automation,
             jobs=jobs,
             history=history,
+            alerts=alerts,
             pools=pools,
         )
 
@@ -197,10 +206,9 @@ class _Reading:
             except msgspec.ValidationError:
                 self._wrong.add(full)
                 words = bounds(known[name])
+                value = "what it is, which is not shown" if name in SECRETS else shown(each.value)
                 self._complain(
-                    lambda full=full, words=words, each=each: (
-                        f"{full} must be {words}, not {shown(each.value)}"
-                    ),
+                    lambda full=full, words=words, value=value: f"{full} must be {words}, not {value}",
                     each.origin,
                 )
             except ConfigError as error:  # a home folder of nobody
@@ -297,6 +305,29 @@ class _Reading:
                 self.origins["automation.guarantees"],
             )
 
+    def _see_alerts(self, alerts: AlertSettings, pools: Mapping[str, PoolSettings]) -> None:
+        for number, url in enumerate(alerts.webhooks, start=1):
+            if not is_web(url):
+                self._complain(
+                    lambda number=number: (
+                        f"alerts.webhooks must begin with http:// or https://, and number {number} does not"
+                    ),
+                    self.origins["alerts.webhooks"],
+                )
+        for words in problems(alerts.rules):
+            self._complain(lambda words=words: masked(words), self.origins["alerts.rules"])
+        for rule, table in alerts.rules.items():
+            named = table.get("pools")
+            for name in cast("list[object]", named) if isinstance(named, list) else ():
+                if isinstance(name, str) and name not in pools:
+                    self._complain(
+                        lambda rule=rule, name=name: (
+                            f"alerts.rules.{masked(rule)}.pools must name pools that there are "
+                            f"({', '.join(list(pools)[:10])}), not {shown(name)}"
+                        ),
+                        self.origins["alerts.rules"],
+                    )
+
 
 def _origins(named: Iterable[str], given: Mapping[str, Given]) -> Iterator[str]:
     """Where those come from that disagree, each place once."""
@@ -330,10 +361,10 @@ def _converted(given: Given, kind: Any, name: str) -> Any:
     *others, last = _readings(given, name)
     for value in others:
         try:
-            return msgspec.convert(value, kind, dec_hook=_path)
+            return msgspec.convert(value, kind, dec_hook=_made)
         except msgspec.ValidationError:
             continue
-    return msgspec.convert(last, kind, dec_hook=_path)
+    return msgspec.convert(last, kind, dec_hook=_made)
 
 
 def _readings(given: Given, name: str) -> Iterator[object]:
@@ -356,10 +387,12 @@ def _readings(given: Given, name: str) -> Iterator[object]:
         yield value
 
 
-def _path(kind: type, value: object) -> Any:
+def _made(kind: type, value: object) -> Any:
+    if kind is Secret and isinstance(value, str) and value:
+        return Secret(value)
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
-    raise ValueError("it is no path")
+    raise ValueError("it is neither a path nor a secret")
 
 
 def _placed(value: Any, name: str, folder: Path) -> Any:

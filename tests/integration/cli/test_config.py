@@ -100,6 +100,7 @@ def test_check_says_what_would_be_served(program: Program, home: Path) -> None:
         "pool brand: accounts tagged uk or news, 10 to 40 connections",
         "pool research: all accounts, shared, 10 to 100 connections",
         "all pools together: 60 connections at most",
+        "alerts: 14 rules, told to 0 destinations besides the log and the dashboard",
         "tokens: t.json",
         f"audit log: {home / 'home' / 'audit.log'}",
         f"history: {home / 'home' / 'history.db'}, hours for 12 weeks",

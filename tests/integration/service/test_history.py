@@ -41,6 +41,19 @@ async def test_charts_and_events_go_on_over_a_restart(tmp_path: Path) -> None:
             ]
 
 
+async def test_alerts_are_kept(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, CONFIG, history=History(tmp_path / "history.db")) as daemon,
+        daemon.client() as http,
+    ):
+        await http.post("/v1/pools/default/emergency-stop", json={"reason": "drill", "pause": 60})
+        async with asyncio.timeout(20):
+            while not (kept := (await http.get(EVENTS_PATH, params={"kind": "alert"})).json()["items"]):  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.1)
+        assert kept[-1]["type"] == "alert_fired"
+        assert "drill" in str(kept[-1]["fields"]["alert"])
+
+
 async def test_events_are_paged_and_filtered(tmp_path: Path) -> None:
     async with (
         served(tmp_path, CONFIG, history=History(tmp_path / "history.db"), accounts=5) as daemon,

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twikit_pool.cli.config_text import as_toml
+from twikit_pool.cli.config_text import as_json, as_toml
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import ConfigError
 from twikit_pool.pool.request import ConnectionPriority
@@ -61,6 +61,14 @@ OTHER: dict[str, dict[str, Any]] = {
         "most_connections": 50,
         "guarantees": {"default": 20},
         "priorities": {"default": "HIGH"},
+    },
+    "alerts": {
+        "enabled": False,
+        "webhooks": ["https://hooks.example/canary-url"],
+        "webhook_secret": "canary-signing-secret",
+        "apprise": ["json://canary-chat"],
+        "file": "/t/alerts.json",
+        "rules": {"pool_busy": {"above": 0.95}},
     },
     "jobs": {
         "folder": "/t/jobs",
@@ -465,6 +473,52 @@ def test_long_texts_are_masked_quickly(part: str) -> None:
     for text in (part * 10_000, f"@{part * 10_000}", f"://a:{part * 10_000}", f"password{part * 10_000}"):
         masked(text)
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            f'webhooks = ["ftp://{CANARY}"]',
+            "alerts.webhooks must begin with http:// or https://, and number 1",
+        ),
+        (f'webhooks = "https://{CANARY}"', "alerts.webhooks must be a list of URLs"),
+        (f"webhook_secret = ['{CANARY}']", "alerts.webhook_secret must be a text"),
+        (f"apprise = '{CANARY}'", "alerts.apprise must be a list of URLs as apprise has them"),
+        ("rules = 5", "alerts.rules must be a table for each rule"),
+        (
+            "[alerts.rules.mine]\nabove = 1",
+            "alerts.rules.mine.metric is missing: it is one of acquired, active_",
+        ),
+        (
+            "[alerts.rules.mine]\nmetric = 'queue_requests'\nabove = 1",
+            "alerts.rules.mine.metric names no figure, 'queue_requests': did you mean queued_requests?",
+        ),
+        (
+            "[alerts.rules.mine]\nmetric = 'calls'",
+            "alerts.rules.mine.above or alerts.rules.mine.below is missing",
+        ),
+        (
+            "[alerts.rules.mine]\nmetric = 'calls'\nabove = 1\npools = ['x']",
+            "alerts.rules.mine.pools must name pools that there are (default), not 'x'",
+        ),
+        (
+            "[alerts.rules.pool_busy]\nabve = 1",
+            "alerts.rules.pool_busy.abve is no setting of a rule: did you mean",
+        ),
+    ],
+)
+def test_what_is_wrong_with_alerts(tmp_path: Path, text: str, says: str) -> None:
+    told = wrong(tmp_path, f"[alerts]\n{text}")
+    assert says in told
+    assert CANARY not in told
+
+
+def test_secrets_of_alerts_are_shown_nowhere(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[alerts]\n" + "".join(f"{n} = {toml(v)}\n" for n, v in OTHER["alerts"].items()))
+    for shown in (as_toml(loaded.settings, loaded.origins), repr(loaded), as_json(loaded.settings, {}, None)):
+        assert "canary" not in shown
+    assert "•••" in as_toml(loaded.settings, None)
 
 
 def test_much_that_is_wrong_is_told_in_part_and_quickly(tmp_path: Path) -> None:

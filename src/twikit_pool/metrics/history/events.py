@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, tuple[type[Event], ...]]] = {
         told.AccountLoggedIn,
         told.ManyTurnedStale,
     ),
+    "alert": (told.AlertFired, told.AlertChanged, told.AlertAcknowledged, told.AlertResolved),
     "connection": (
         told.ConnectionCreated,
         told.ConnectionOpenFailed,
@@ -61,7 +62,7 @@ class KeptEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when it happened, in UTC.
-        kind: scaling, optimizer, pool, emergency, circuit, account or connection.
+        kind: scaling, optimizer, pool, emergency, circuit, account, alert or connection.
         type: as it appears on the wire (`scaling_decided`).
         pool_id: the pool it happened in.
         account_id: the account that it is about; None when it is about none.

@@ -249,7 +249,7 @@ class History:
 
         Args:
             pool_id: of this pool.
-            kind: a kind (scaling, optimizer, pool, emergency, circuit, account, connection) or a type
+            kind: a kind (scaling, optimizer, pool, emergency, circuit, account, alert, connection) or a type
                 (`scaling_decided`); None for all.
             account_id: about this account; None for all and none.
             since: where the range begins; all that is kept when it is not given.

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from twikit_pool.metrics.history.connected import Connected, whole
 from twikit_pool.metrics.history.events import MANY
 from twikit_pool.metrics.history.figures import DAY, HOUR, TIERS
-from twikit_pool.metrics.history.schema import accounts, alerts, events, points, pools, writers
+from twikit_pool.metrics.history.schema import accounts, events, points, pools, writers
 
 AT_ONCE: Final = 500
 """Rows that are deleted in one transaction: some milliseconds."""
@@ -88,7 +88,6 @@ class Pruning:
             )
         newest = await connection.scalar(sa.select(sa.func.max(events.c.id)))
         found.append(_Old(events.c.id, (), (newest or 0) - MOST_EVENTS + 1))
-        found.append(_Old(alerts.c.began, (), now - self._weeks * WEEK))
         found.append(_Old(writers.c.at, (), now - DAY))
         return found
 

@@ -80,21 +80,6 @@ events = sa.Table(
 )
 """Decisions, results and changes of state; `fields` is JSON."""
 
-alerts = sa.Table(
-    "twikit_pool_history_alerts",
-    metadata,
-    sa.Column("id", _Id, primary_key=True),
-    sa.Column("pool", sa.Integer),
-    sa.Column("rule", sa.Text, nullable=False),
-    sa.Column("severity", sa.String(16), nullable=False),
-    sa.Column("began", sa.Double, nullable=False),
-    sa.Column("ended", sa.Double),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("fields", sa.Text, nullable=False),
-    sa.Index("twikit_pool_history_alerts_by_time", "began"),
-)
-"""Alerts, for those who raise them; `ended` is null while one holds."""
-
 writers = sa.Table(
     "twikit_pool_history_writers",
     metadata,

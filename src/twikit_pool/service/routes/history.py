@@ -93,8 +93,8 @@ class MetricsHistory(Controller):
     ) -> EventPage:
         """Decisions, results and changes of state, the latest first.
 
-        `kind` is scaling, optimizer, pool, emergency, circuit, account, connection, or a type of event; the
-        rest of a long list follows with what `next` says as `before`.
+        `kind` is scaling, optimizer, pool, emergency, circuit, account, alert, connection, or a type of
+        event; the rest of a long list follows with what `next` says as `before`.
         """
         return await service.history.events(
             service.pool(pool).pool_id,

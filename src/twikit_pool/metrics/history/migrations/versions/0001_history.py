@@ -1,4 +1,4 @@
-"""Points of pools and accounts, events, alerts."""
+"""Points of pools and accounts, and events."""
 
 from __future__ import annotations
 
@@ -75,18 +75,6 @@ def upgrade() -> None:
         sa.Index("twikit_pool_history_events_by_time", "pool", "at", "id"),
     )
     op.create_table(
-        "twikit_pool_history_alerts",
-        sa.Column("id", Id, primary_key=True),
-        sa.Column("pool", sa.Integer),
-        sa.Column("rule", sa.Text, nullable=False),
-        sa.Column("severity", sa.String(16), nullable=False),
-        sa.Column("began", sa.Double, nullable=False),
-        sa.Column("ended", sa.Double),
-        sa.Column("message", sa.Text, nullable=False),
-        sa.Column("fields", sa.Text, nullable=False),
-        sa.Index("twikit_pool_history_alerts_by_time", "began"),
-    )
-    op.create_table(
         "twikit_pool_history_writers",
         sa.Column("writer", sa.String(32), primary_key=True),
         sa.Column("number", sa.BigInteger, nullable=False),
@@ -96,5 +84,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for name in ("writers", "alerts", "events", "accounts", "points", "pools"):
+    for name in ("writers", "events", "accounts", "points", "pools"):
         op.drop_table(f"twikit_pool_history_{name}")
