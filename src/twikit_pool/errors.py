@@ -49,6 +49,17 @@ class WrongKey(StoreError):
     """The configured key does not open this store, so nothing was changed."""
 
 
+# ---------------------------------------------------------------- the history of metrics
+
+
+class HistoryError(StoreError):
+    """The history of metrics cannot be read or written."""
+
+
+class HistoryDamaged(HistoryError):
+    """Nobody can read the history's file any more."""
+
+
 # ---------------------------------------------------------------- actions and calls
 
 

@@ -379,6 +379,28 @@ class ResourcesOptimized(Event):
     result: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFailed(Event):
+    """The history cannot be written since now, and why; the pool goes on, and what happens waits in memory.
+
+    Told again when something of this pool had to be dropped, with how much was `lost` since the last time.
+    """
+
+    reason: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryResumed(Event):
+    """The history is written again, after so many seconds.
+
+    `lost` intervals and events of this pool, of which nobody has been told before, are not in it.
+    """
+
+    seconds: float
+    lost: int
+
+
 Unmade: TypeAlias = "tuple[Callable[..., Event], Any, Any, Any, Any]"
 """What makes an event, and four facts to make it of: for what happens often, and is made when it is read."""
 

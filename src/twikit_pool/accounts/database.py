@@ -1,4 +1,7 @@
-"""The database under the account store: SQLite in a private file, or PostgreSQL by URL."""
+"""The database under a store: SQLite in a private file, or PostgreSQL by URL.
+
+What is kept in it, its `Kind` says: accounts, or the history of metrics (`metrics.history`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import os
 import sqlite3
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -34,12 +38,46 @@ _log = logging.getLogger(__name__)
 LATEST: Final = "0002"
 """The newest migration, so that an up-to-date store opens without Alembic's work."""
 
-_VERSION_TABLE: Final = "twikit_pool_accounts_version"
-_LOCK_WAIT: Final = 30.0
-"""Seconds that a writer waits for another process's transaction. Ours last milliseconds."""
 
-_POSTGRES_LOCK: Final = 0x7477_7001
-"""The advisory lock of the account store: shared by ordinary writers, exclusive for what touches all rows."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is kept in a database, and how.
+
+    Attributes:
+        name: what it is called in messages, with its article.
+        version_table: where its migration stands.
+        migrations: the folder of its migrations.
+        postgres_lock: its advisory lock: shared by ordinary writers, exclusive for what touches all rows.
+        error: what is raised when it cannot be used.
+        damaged: what is raised when nobody can read its file any more.
+        lock_wait: seconds that a writer waits for another process's transaction; ours last milliseconds.
+        connect_wait: seconds that PostgreSQL may take to answer; None leaves it to its driver.
+        pragmas: SQLite's settings of each connection.
+        layout: SQLite's settings of a new file.
+    """
+
+    name: str
+    version_table: str
+    migrations: Path
+    postgres_lock: int
+    error: type[StoreError] = StoreError
+    damaged: type[StoreError] = StoreError
+    lock_wait: float = 30.0
+    connect_wait: int | None = None
+    pragmas: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+
+
+ACCOUNTS: Final = Kind(
+    name="the account store",
+    version_table="twikit_pool_accounts_version",
+    migrations=Path(__file__).parent / "migrations",
+    postgres_lock=0x7477_7001,
+    pragmas=("foreign_keys=ON",),
+)
+
+_DAMAGED: Final = ("not a database", "malformed")
+"""What SQLite says of a file that nobody can read any more."""
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -50,14 +88,15 @@ _WHAT_TO_DO: Final = {
     "disk I/O": "see that the disk has space and is sound, and repeat",
     "readonly": "make the file and its folder writable for this user",
     "unable to open": "see that its folder exists and is writable for this user",
-    "locked": f"another process has held it for {_LOCK_WAIT:.0f} s: end that one, or try again",
+    "locked": "another process has held it for too long: end that one, or try again",
 }
 
 
 class Database:
     """An engine whose writers never collide, and whose errors say what to do."""
 
-    def __init__(self, url: str | Path | None) -> None:
+    def __init__(self, url: str | Path | None, kind: Kind = ACCOUNTS) -> None:
+        self._kind = kind
         self._url = database_url(url)
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self.path: Final = Path(self._url.database or "") if self._sqlite else None
@@ -67,20 +106,22 @@ class Database:
         options: dict[str, Any] = {"hide_parameters": True}
         if self._sqlite:
             # isolation_level None: transactions begin when and as we say, not as the driver guesses.
-            options["connect_args"] = {"timeout": _LOCK_WAIT, "isolation_level": None}
+            options["connect_args"] = {"timeout": kind.lock_wait, "isolation_level": None}
         else:
             options["pool_pre_ping"] = True
+            if kind.connect_wait is not None and "connect_timeout" not in self._url.query:
+                options["connect_args"] = {"connect_timeout": kind.connect_wait}
         try:
             self._engine = create_async_engine(self._url, **options)
         except ModuleNotFoundError as error:
             if error.name != "psycopg":
                 raise
             raise ConfigError(
-                f"the store {self.name} needs PostgreSQL's driver: pip install 'twikit-pool[postgres]'"
+                f"{kind.name} {self.name} needs PostgreSQL's driver: pip install 'twikit-pool[postgres]'"
             ) from None
         self._turn = asyncio.Lock()
         if self._sqlite:
-            event.listen(self._engine.sync_engine, "connect", _enforce_foreign_keys)
+            event.listen(self._engine.sync_engine, "connect", self._set_pragmas)
             event.listen(self._engine.sync_engine, "begin", _begin)
 
     async def prepare(self, *, create: bool) -> None:
@@ -92,7 +133,7 @@ class Database:
         """
         if self.path is not None:
             with self._clear_errors():
-                await asyncio.to_thread(_prepare_file, self.path, create=create)
+                await asyncio.to_thread(_prepare_file, self.path, self._kind, create=create)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -120,16 +161,24 @@ class Database:
                     lock = (
                         sa.func.pg_advisory_xact_lock if exclusive else sa.func.pg_advisory_xact_lock_shared
                     )
-                    await connection.execute(sa.select(lock(_POSTGRES_LOCK)))
+                    await connection.execute(sa.select(lock(self._kind.postgres_lock)))
                 yield connection
+
+    async def checkpoint(self) -> None:
+        """Bring SQLite's log into its file, as far as nobody reads there; writers need not wait."""
+        with self._clear_errors():
+            async with self._engine.execution_options(alone=True).connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def version(self, connection: AsyncConnection) -> str | None:
         """The migration that the store is at; None for a new one."""
         tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
-        if _VERSION_TABLE not in tables:
+        if self._kind.version_table not in tables:
             return None
         column = sa.column("version_num", sa.String)
-        return await connection.scalar(sa.select(column).select_from(sa.table(_VERSION_TABLE, column)))
+        return await connection.scalar(
+            sa.select(column).select_from(sa.table(self._kind.version_table, column))
+        )
 
     async def migrate(self, connection: AsyncConnection) -> None:
         """Bring the tables to the newest version, in this transaction.
@@ -138,9 +187,8 @@ class Database:
             StoreError: a newer version of twikit-pool made this store.
         """
         config = Config()
-        folder = str(Path(__file__).parent / "migrations")
-        config.set_main_option("script_location", folder.replace("%", "%%"))
-        config.attributes["version_table"] = _VERSION_TABLE
+        config.set_main_option("script_location", str(self._kind.migrations).replace("%", "%%"))
+        config.attributes["version_table"] = self._kind.version_table
 
         def upgrade(sync: sa.Connection) -> None:
             config.attributes["connection"] = sync
@@ -149,7 +197,7 @@ class Database:
         try:
             await connection.run_sync(upgrade)
         except CommandError:
-            raise StoreError(f"{self.name} was made by a newer twikit-pool: upgrade this one") from None
+            raise self._kind.error(f"{self.name} was made by a newer twikit-pool: upgrade this one") from None
 
     @contextmanager
     def _clear_errors(self) -> Generator[None]:
@@ -168,13 +216,20 @@ class Database:
     def _store_error(self, error: Exception) -> StoreError:
         said = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(error, ValueError):  # a stored value that its column's type cannot be made from
-            return StoreError(f"the account store {self.name} is damaged: restore it from a backup")
+            return self._kind.damaged(f"{self._kind.name} {self.name} is damaged: restore it from a backup")
         first_line = ((said.strerror if isinstance(said, OSError) else None) or str(said)).partition("\n")[0]
         advice = [advice for sign, advice in _WHAT_TO_DO.items() if sign in first_line]
-        return StoreError(
-            f"the account store {self.name} failed ({first_line}): "
+        kind = self._kind.damaged if any(sign in first_line for sign in _DAMAGED) else self._kind.error
+        return kind(
+            f"{self._kind.name} {self.name} failed ({first_line}): "
             + (advice[0] if advice else "see that it can be reached and this user may use it")
         )
+
+    def _set_pragmas(self, connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in self._kind.pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
 
 async def run_to_the_end(work: Coroutine[Any, Any, T]) -> T:
@@ -231,7 +286,13 @@ def no_store(name: str) -> ConfigError:
     )
 
 
-def _prepare_file(path: Path, *, create: bool) -> None:
+def another_program(path: Path, kind: Kind) -> StoreError:
+    """What to say of a file that is no store of this kind."""
+    others = ", or read it with `twikit-pool accounts import`" if kind is ACCOUNTS else ""
+    return kind.error(f"{path} is another program's database: name another store{others}")
+
+
+def _prepare_file(path: Path, kind: Kind, *, create: bool) -> None:
     if create:
         make_private_folder(path.parent)
         # Made here and not by SQLite, so that it is private from the start; its -wal and -shm files take
@@ -240,14 +301,14 @@ def _prepare_file(path: Path, *, create: bool) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
     elif not path.exists() or not path.stat().st_size:
         raise no_store(str(path))
-    with closing(sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, timeout=kind.lock_wait, isolation_level=None)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if tables and _VERSION_TABLE not in tables:
-            raise StoreError(
-                f"{path} is another program's database: name another store, or read it with "
-                "`twikit-pool accounts import`"
-            )
+        if tables and kind.version_table not in tables:
+            raise another_program(path, kind)
         _tighten(path)
+        if not tables:
+            for pragma in kind.layout:
+                connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -261,12 +322,7 @@ def _tighten(path: Path) -> None:
             continue  # the two beside the database come and go with its connections
 
 
-def _enforce_foreign_keys(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
 def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("alone"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

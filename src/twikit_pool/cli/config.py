@@ -14,6 +14,7 @@ from twikit_pool.accounts.private_files import create_private, replace_private
 from twikit_pool.cli.config_text import as_json, as_toml, commented
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.errors import ConfigError
+from twikit_pool.service.sections import HISTORY_FILE
 from twikit_pool.service.setting_sources import FILE_NAME
 from twikit_pool.service.setting_words import masked
 from twikit_pool.service.settings import load_settings
@@ -21,7 +22,7 @@ from twikit_pool.service.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twikit_pool.service.sections import AccountSettings, PoolSettings
+    from twikit_pool.service.sections import AccountSettings, HistorySettings, PoolSettings
     from twikit_pool.service.settings import Loaded
 
 app = App(name="config", help="The settings of `twikit-pool serve`.")
@@ -112,6 +113,13 @@ def _summary(loaded: Loaded) -> Iterator[str]:
         folder = locations.data_folder()
         yield f"tokens: {at.tokens or folder / 'tokens.json'}"
         yield f"audit log: {at.audit or folder / 'audit.log'}"
+        yield f"history: {_history(settings.history, folder)}"
+
+
+def _history(history: HistorySettings, folder: Path) -> str:
+    if not history.enabled:
+        return "the last day, in memory"
+    return f"{masked(history.store or str(folder / HISTORY_FILE))}, hours for {history.weeks} weeks"
 
 
 def _accounts(accounts: AccountSettings) -> str:

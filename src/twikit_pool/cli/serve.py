@@ -21,9 +21,11 @@ from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
 from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.errors import PoolError
 from twikit_pool.manager import Automation, TwikitConnectionPoolManager
+from twikit_pool.metrics.history import History
 from twikit_pool.service.access import Access
 from twikit_pool.service.app import application
 from twikit_pool.service.audit import Audit
+from twikit_pool.service.sections import HISTORY_FILE
 from twikit_pool.service.server import HttpServer, listen
 from twikit_pool.service.service import Service
 from twikit_pool.service.settings import ServiceSettings, load_settings
@@ -65,7 +67,7 @@ async def serve(
     }
     settings = load_settings(flags, file=config).settings
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("uvicorn", "httpx", "httpcore"):
+    for chatty in ("alembic", "uvicorn", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     async with AsyncExitStack() as stack:
         folder = data_folder()
@@ -144,7 +146,15 @@ class _Daemon:
             most_connections=given.most_connections,
             guarantees=given.guarantees,
             priorities=given.priorities,
+            history=self._history(),
         )
+
+    def _history(self) -> History | None:
+        given = self._settings.history
+        if not given.enabled:
+            return None
+        store = given.store if self._settings.accounts.sandbox is None else None  # a sandbox is no history
+        return History(store or self._folder / HISTORY_FILE, weeks=given.weeks)
 
     async def _make_pool(
         self,

@@ -16,6 +16,7 @@ from twikit_pool.scaling.cost_keeper import CostKeeper
 from twikit_pool.scaling.shared_ceiling import SharedCeiling
 
 if TYPE_CHECKING:
+    from twikit_pool.metrics.history.history import History
     from twikit_pool.pool.pools import Pools
     from twikit_pool.resources.process import MeasuredProcess
     from twikit_pool.scaling.costs import CostLimits, CostModel
@@ -50,6 +51,7 @@ class Automation:
         forecaster: makes the forecaster of a pool by its name; None forecasts nothing.
         ceilings: further bounds on the sizes of pools.
         costs: what is paid for; None counts no costs.
+        history: where it is kept what pools did, and what forecasters begin with; None keeps nothing.
         own_process: where the figures of the process come from; a simulation gives its own.
     """
 
@@ -59,6 +61,7 @@ class Automation:
     forecaster: Callable[[str], Forecaster] | None = online_forecaster
     ceilings: Sequence[CeilingSource] = ()
     costs: Costs | None = None
+    history: History | None = None
     own_process: MeasuredProcess | None = None
 
 
@@ -83,23 +86,36 @@ class Attendants:
         self.monitor: Final = ResourceMonitor(pools, own_process=automation.own_process)
         self.collector: Final = PoolCollector(pools, measure=self.monitor.usage)
         ceilings.append(ContainerCeiling(self.monitor))
-        self.scaler: Final = AutoScaler(pools, forecaster=automation.forecaster, ceilings=ceilings)
+        self.history: Final = automation.history
+        self._recorder = None if self.history is None else self.history.recorder(pools, self.collector)
+        forecaster, self._memory = automation.forecaster, None
+        if self.history is not None and forecaster is not None:
+            self._memory = self.history.forecasts(forecaster)
+            forecaster = self._memory.forecaster
+        self.scaler: Final = AutoScaler(pools, forecaster=forecaster, ceilings=ceilings)
         self.optimizer: Final = ResourceOptimizer(pools, self.monitor)
         self.costs: Final = None if automation.costs is None else _keeper(pools, automation.costs)
         self._entered = AsyncExitStack()
+        self._recording = AsyncExitStack()
 
     async def begin(self) -> None:
-        """Attend to the pools. Who measures begins first, and ends last."""
-        async with AsyncExitStack() as entered:
-            for each in (self.monitor, self.collector, self.scaler, self.optimizer):
-                await entered.enter_async_context(each)
-            if self.costs is not None:
-                await entered.enter_async_context(self.costs)
-            self._entered = entered.pop_all()
+        """Attend to the pools. Who records begins first, then who measures; they end last."""
+        async with AsyncExitStack() as recording, AsyncExitStack() as entered:
+            if self._recorder is not None:
+                await recording.enter_async_context(self._recorder)
+            attendants = (self.monitor, self.collector, self._memory, self.scaler, self.optimizer, self.costs)
+            for each in attendants:
+                if each is not None:
+                    await entered.enter_async_context(each)
+            self._recording, self._entered = recording.pop_all(), entered.pop_all()
 
     async def end(self) -> None:
-        """Leave the pools as they are. Harmless when nobody has begun."""
+        """Leave the pools as they are, but go on to record. Harmless when nobody has begun."""
         await self._entered.aclose()
+
+    async def end_recording(self) -> None:
+        """Write the rest, that pools were shut down included, and record no more."""
+        await self._recording.aclose()
 
 
 def _keeper(pools: Pools, costs: Costs) -> CostKeeper:

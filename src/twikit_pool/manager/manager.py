@@ -78,7 +78,11 @@ class TwikitConnectionPoolManager:
             if self._attendants is not None:
                 await self._attendants.end()
         finally:
-            await self.shutdown()
+            try:
+                await self.shutdown()
+            finally:
+                if self._attendants is not None:
+                    await self._attendants.end_recording()
 
     @property
     def pools(self) -> Mapping[str, TwikitConnectionPool]:
@@ -87,7 +91,7 @@ class TwikitConnectionPoolManager:
 
     @property
     def attendants(self) -> Attendants:
-        """Who attends to the pools: `collector` (metrics), `monitor`, `scaler`, `optimizer` and `costs`.
+        """Who attends to the pools: `collector`, `monitor`, `scaler`, `optimizer`, `costs`, `history`.
 
         Raises:
             PoolError: nobody does.

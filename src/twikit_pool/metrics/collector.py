@@ -85,6 +85,8 @@ class PoolCollector:
         """Events lost before the latest collection."""
         self.latest: Mapping[str, Collected] = {}
         """By pool; replaced as a whole at each collection, never changed, so other threads may read it."""
+        self.listeners: list[Callable[[PoolMetrics], None]] = []
+        """Called with each pool's metrics when an interval ends, in the same step; they must not fail."""
 
     async def __aenter__(self) -> Self:
         source = self._source
@@ -153,6 +155,9 @@ class PoolCollector:
             if pool_id not in self._tallies:
                 self._tally(pool)
         self.latest = MappingProxyType(latest)
+        for listener in tuple(self.listeners):
+            for each in latest.values():
+                listener(each.metrics)
         told = self._source.events.tap(MetricsCollected)
         if told.subscriptions:
             for pool_id, (metrics, *_) in latest.items():

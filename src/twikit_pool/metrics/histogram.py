@@ -85,8 +85,11 @@ class Histogram(msgspec.Struct, array_like=True):
         whole = cls()
         steps = whole.steps
         for each in histograms:
-            for step, count in each.steps.items():
-                steps[step] = steps.get(step, 0) + count
+            if steps:
+                for step, count in each.steps.items():
+                    steps[step] = steps.get(step, 0) + count
+            else:
+                steps.update(each.steps)
             whole.count += each.count
             whole.zeros += each.zeros
             whole.millionths += each.millionths
@@ -114,14 +117,13 @@ class Histogram(msgspec.Struct, array_like=True):
             return (None,) * len(shares)
         found: list[float | None] = []
         steps = iter(sorted(self.steps))
-        below, value = self.zeros, 0.0
+        below, step = self.zeros, None
         for share in shares:
             rank = max(math.ceil(share * self.count), 1)
             while below < rank:
                 step = next(steps)
                 below += self.steps[step]
-                value = min(GROWTH**step * _MIDDLE, self.max)
-            found.append(value)
+            found.append(0.0 if step is None else min(GROWTH**step * _MIDDLE, self.max))
         return tuple(found)
 
     def at_most(self, bounds: Iterable[float]) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -20,6 +20,9 @@ from twikit_pool.metrics.histogram import Histogram
 from twikit_pool.metrics.pool_metrics import PoolMetrics
 from twikit_pool.metrics.tally import PoolTotals
 from twikit_pool.pool.request import ConnectionPriority
+
+if TYPE_CHECKING:
+    from twikit_pool.metrics.history import History
 
 __all__ = ["CONTENT_TYPE_LATEST", "PrometheusExporter"]
 
@@ -215,12 +218,16 @@ class PrometheusExporter(Collector):
 
     Args:
         collector: whose.
+        history: what is kept of them; tells whether that works.
         accounts: add series for each account: a dozen for each, of the first thousand of a pool. The
             accounts' ids go to whoever may read the metrics.
     """
 
-    def __init__(self, collector: PoolCollector, *, accounts: bool = False) -> None:
+    def __init__(
+        self, collector: PoolCollector, *, history: History | None = None, accounts: bool = False
+    ) -> None:
         self._collector = collector
+        self._history = history
         self._accounts = accounts
         if accounts:
             collector.tell_accounts()
@@ -229,6 +236,8 @@ class PrometheusExporter(Collector):
         """The metrics as `prometheus_client` has them; in any thread."""
         latest = self._collector.latest
         yield from families(latest)
+        if self._history is not None:
+            yield from families_of_history(self._history)
         if self._accounts:
             yield from families_by_account(latest)
 
@@ -261,6 +270,17 @@ def families(collected: Mapping[str, Collected]) -> Iterator[Metric]:
             for labels, times in histograms(each.totals):
                 family.add_metric([pool_id, *labels], _buckets(times, bounds), times.sum)
         yield family
+
+
+def families_of_history(history: History) -> Iterator[Metric]:
+    """Whether what happens is kept; of all pools together."""
+    works = GaugeMetricFamily("twikit_pool_history_works", "1 while the history can be written, else 0.")
+    works.add_metric([], float(history.failing is None))
+    lost = CounterMetricFamily(
+        "twikit_pool_history_lost", "Intervals and events that the history could not keep."
+    )
+    lost.add_metric([], history.lost)
+    yield from (works, lost)
 
 
 def families_by_account(collected: Mapping[str, Collected]) -> Iterator[Metric]:

@@ -19,6 +19,9 @@ from twikit_pool.service.setting_words import NONE, kinds
 DEFAULT_POOL: Final = "default"
 """The pool that there is when none is named."""
 
+HISTORY_FILE: Final = "history.db"
+"""What the history is called in the data folder."""
+
 PRIORITIES: Final = MappingProxyType({"LOW": 1, "NORMAL": 2, "HIGH": 3, "CRITICAL": 4, "EMERGENCY": 5})
 """The numbers of `ConnectionPriority`, which is not imported: it brings the whole pool along, and twikit."""
 
@@ -79,6 +82,7 @@ Priorities = Annotated[
         extra={"bounds": f'a table of {", ".join(PRIORITIES)} or 1 to 5, by pool, as {{ default = "HIGH" }}'}
     ),
 ]
+Weeks = Annotated[int, Meta(ge=1, le=520, extra={"bounds": "a whole number of weeks from 1 to 520"})]
 Tags = Annotated[tuple[SomeText, ...], Meta(extra={"bounds": 'a list of tags, as ["uk", "news"]'})]
 
 # ---------------------------------------------------------------- the settings
@@ -155,6 +159,21 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True):
     priorities: Priorities = msgspec.field(default_factory=dict[str, int])
 
 
+class HistorySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of what pools do: the section `history`.
+
+    Attributes:
+        enabled: keep it. Otherwise the last day is in memory, and a restart begins anew.
+        store: where: the path of an SQLite file, or a URL; history.db in the data folder when there is none.
+        weeks: weeks for which hours, days of accounts, and events are kept; points of ten seconds and minutes
+            are kept for a pool's metrics_retention_days.
+    """
+
+    enabled: bool = True
+    store: StoreOrNone = None
+    weeks: Weeks = 12
+
+
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A pool: the section `pools.NAME`, which has the settings of `ConnectionPoolConfig` beside these.
 
@@ -181,17 +200,24 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         service: where and how it serves.
         accounts: which accounts.
         automation: what is done about the pools together.
+        history: what is kept of what they do.
         pools: the pools by name.
     """
 
     service: ServerSettings = ServerSettings()
     accounts: AccountSettings = AccountSettings()
     automation: AutomationSettings = AutomationSettings()
+    history: HistorySettings = HistorySettings()
     pools: Mapping[str, PoolSettings] = msgspec.field(default_factory=default_pools)
 
 
 SECTIONS: Final = MappingProxyType(
-    {"service": ServerSettings, "accounts": AccountSettings, "automation": AutomationSettings}
+    {
+        "service": ServerSettings,
+        "accounts": AccountSettings,
+        "automation": AutomationSettings,
+        "history": HistorySettings,
+    }
 )
 """The sections, but for the pools."""
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from litestar.di import NamedDependency
 
-from twikit_pool.service.history import History
+from twikit_pool.errors import PoolError
+from twikit_pool.metrics.history import History
 from twikit_pool.service.hub import Hub
 from twikit_pool.service.remote import Remote
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from twikit_pool.manager import TwikitConnectionPoolManager
+    from twikit_pool.manager import Attendants, TwikitConnectionPoolManager
     from twikit_pool.pool import TwikitConnectionPool
     from twikit_pool.service.access import Access
     from twikit_pool.service.audit import Audit
@@ -32,7 +33,7 @@ class Service:
 
     Attributes:
         hub: tells what happens.
-        history: figures of the last day.
+        history: what the pools did: the manager's, or that of the last day in memory where it keeps none.
         remote: what is done, and leased, for those who act from elsewhere.
         ready: whether it takes requests; False while it begins and while it ends.
     """
@@ -49,15 +50,18 @@ class Service:
         self.access: Final = access
         self.audit: Final = audit
         self.hub: Final = Hub(manager, clock=sessions.clock)
-        self.history: Final = History(manager)
+        self.history: Final = _kept(manager) or History(clock=sessions.clock)
         self.remote: Final = Remote(sessions.clock)
         self.ready = True
         self._entered = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as entered:
-            for each in (self.hub, self.history, self.remote):
+            for each in (self.hub, self.remote):
                 await entered.enter_async_context(each)
+            if _kept(self.manager) is None and (attendants := _attendants(self.manager)) is not None:
+                recorder = self.history.recorder(self.manager, attendants.collector)
+                await entered.enter_async_context(recorder)
             self._entered = entered.pop_all()
         return self
 
@@ -73,6 +77,18 @@ class Service:
             PoolNotFound: there is none.
         """
         return self.manager.pool(name)
+
+
+def _attendants(manager: TwikitConnectionPoolManager) -> Attendants | None:
+    try:
+        return manager.attendants
+    except PoolError:  # nobody attends to its pools, so nothing is measured
+        return None
+
+
+def _kept(manager: TwikitConnectionPoolManager) -> History | None:
+    attendants = _attendants(manager)
+    return None if attendants is None else attendants.history
 
 
 Serving: TypeAlias = NamedDependency[Service]

@@ -102,6 +102,7 @@ def test_check_says_what_would_be_served(program: Program, home: Path) -> None:
         "all pools together: 60 connections at most",
         "tokens: t.json",
         f"audit log: {home / 'home' / 'audit.log'}",
+        f"history: {home / 'home' / 'history.db'}, hours for 12 weeks",
     ]
 
 

@@ -48,5 +48,7 @@ class Health(Controller):
         # An optional extra.
         from twikit_pool.metrics.prometheus import CONTENT_TYPE_LATEST, PrometheusExporter
 
-        text = await PrometheusExporter(service.manager.attendants.collector).render()
+        text = await PrometheusExporter(
+            service.manager.attendants.collector, history=service.history
+        ).render()
         return Response(text, media_type=CONTENT_TYPE_LATEST)

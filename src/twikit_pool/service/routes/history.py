@@ -1,4 +1,4 @@
-"""What pools did in the last day, in figures for charts."""
+"""What pools did: figures over time for charts, and what happened."""
 
 from __future__ import annotations
 
@@ -9,47 +9,98 @@ import msgspec
 from litestar import Controller, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from twikit_pool.service.history import in_columns
+from twikit_pool.metrics.history import CHARTED, EventPage
+from twikit_pool.service.routes.paging import USUAL, Limit
 from twikit_pool.service.service import Serving
 from twikit_pool.service.tokens import Scope
 
 Step = Annotated[float, QueryParameter(ge=0, le=86_400)]
+Names = Annotated[str | None, QueryParameter(max_length=1_000, description="Figures, joined by commas.")]
+Word = Annotated[str | None, QueryParameter(max_length=100)]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """A pool's figures over time, by column; all columns are of one length, the oldest first.
 
-    `at` is in seconds since 1970; what the others are, docs/dashboard.md says.
+    `at` is in seconds since 1970; what the others are, docs/history.md says.
+
+    Attributes:
+        pool_id: whose.
+        columns: the figures.
+        kept: seconds for which the service keeps them, if only by the hour.
+        lost: intervals and events that are not kept, because the database was slow or gone for too long.
+        failing: why nothing can be kept now; null while it can.
     """
 
     pool_id: str
     columns: dict[str, list[float | None]]
+    kept: int
+    lost: int
+    failing: str | None
 
 
 class MetricsHistory(Controller):
-    """The last day."""
+    """What was."""
 
-    path = "/v1/pools/{pool:str}/metrics/history"
+    path = "/v1/pools/{pool:str}"
     tags = ("pools",)
 
-    @get(opt={"scope": Scope.READ}, sync_to_thread=False)
-    def history(
+    @get("/metrics/history", opt={"scope": Scope.READ})
+    async def history(
         self,
         service: Serving,
         pool: FromPath[str],
         since: FromQuery[datetime | float | None] = None,
+        until: FromQuery[datetime | float | None] = None,
         step: Step = 0.0,
+        figures: Names = None,
     ) -> Figures:
-        """Figures of the last 24 hours at most, while the service ran.
+        """Figures of the last 24 hours, or of another range; also from before the service was started.
 
-        Each interval of the last hour, and each minute before. After `since` alone (a time, or seconds since
-        1970, as in the column `at`); with a `step`, one point for so many seconds.
+        Ten seconds are a point in the last hour, a minute in the 35 hours before, an hour before those. With
+        a `step`, so many seconds are, rounded up to tens. A moment is a time, or seconds since
+        1970, as in the column `at`.
         """
         found = service.pool(pool)
-        after = since or 0.0
-        if isinstance(after, datetime):
-            after = (after if after.tzinfo is not None else after.replace(tzinfo=UTC)).timestamp()
+        chosen = CHARTED if figures is None else tuple(figures.split(","))
+        history = service.history
         return Figures(
             pool_id=found.pool_id,
-            columns=in_columns(service.history.points(found.pool_id, after, step)),
+            columns=await history.series(
+                found.pool_id, since=_moment(since), until=_moment(until), step=step, figures=chosen
+            ),
+            kept=history.kept,
+            lost=history.lost,
+            failing=history.failing,
         )
+
+    @get("/history/events", opt={"scope": Scope.READ})
+    async def history_events(
+        self,
+        service: Serving,
+        pool: FromPath[str],
+        kind: Word = None,
+        account: Word = None,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        limit: Limit = USUAL,
+        before: Word = None,
+    ) -> EventPage:
+        """Decisions, results and changes of state, the latest first.
+
+        `kind` is scaling, optimizer, pool, emergency, circuit, account, connection, or a type of event; the
+        rest of a long list follows with what `next` says as `before`.
+        """
+        return await service.history.events(
+            service.pool(pool).pool_id,
+            kind=kind,
+            account_id=account,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+
+
+def _moment(given: datetime | float | None) -> datetime | None:
+    return datetime.fromtimestamp(given, UTC) if isinstance(given, float | int) else given
