@@ -54,6 +54,9 @@ app.command("twikit_pool.cli.remote:stop", name="stop", help="Make an emergency 
 app.command(
     "twikit_pool.cli.remote:resume", name="resume", help="Let a pool serve everyone again.", group=SERVICE
 )
+app.command(
+    "twikit_pool.cli.report:report", name="report", help="What pools did, and what should be changed."
+)
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")
 
 

@@ -27,6 +27,7 @@ from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
 from twikit_pool.service.routes.leases import Leases
 from twikit_pool.service.routes.pools import Pools
+from twikit_pool.service.routes.reports import PoolReports
 from twikit_pool.service.routes.reservations import Reservations
 from twikit_pool.service.routes.resources import ResourceRoutes
 from twikit_pool.service.routes.scaling import ScalingRoutes
@@ -42,6 +43,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Browser,
     Pools,
     MetricsHistory,
+    PoolReports,
     Connections,
     Accounts,
     PoolAccounts,

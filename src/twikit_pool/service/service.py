@@ -11,6 +11,7 @@ from twikit_pool.errors import PoolError
 from twikit_pool.metrics.history import History
 from twikit_pool.service.hub import Hub
 from twikit_pool.service.remote import Remote
+from twikit_pool.service.reports import Reports
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,6 +35,7 @@ class Service:
     Attributes:
         hub: tells what happens.
         history: what the pools did: the manager's, or that of the last day in memory where it keeps none.
+        reports: on what the pools did.
         remote: what is done, and leased, for those who act from elsewhere.
         ready: whether it takes requests; False while it begins and while it ends.
     """
@@ -51,6 +53,7 @@ class Service:
         self.audit: Final = audit
         self.hub: Final = Hub(manager, clock=sessions.clock)
         self.history: Final = _kept(manager) or History(clock=sessions.clock)
+        self.reports: Final = Reports(manager, self.history, sessions.clock)
         self.remote: Final = Remote(sessions.clock)
         self.ready = True
         self._entered = AsyncExitStack()
