@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from twikit_pool.analytics.anomalies import FLOORS, SIZE
+from twikit_pool.analytics.anomalies import FLOORS, HARMLESS, SIZE
 from twikit_pool.analytics.recording import Hour
 from twikit_pool.analytics.seasonal import HourlyValue, Usual
 from twikit_pool.analytics.service_level import moment
@@ -90,7 +90,7 @@ class Live:
             floor = FLOORS[figure.name]
             expected = profile.usual.at(point.ended)
             score = (log1p(value / floor) - expected) / profile.deviation
-            if abs(score) > tolerated:
+            if score > tolerated or (score < -tolerated and figure.name not in HARMLESS):
                 found.append(
                     Unusual(
                         figure=figure.name,

@@ -76,7 +76,7 @@ def report_of(
         acquisition=percentiles(nothing if whole is None else whole.acquisition.histogram),
         queue=percentiles(nothing if whole is None else whole.queue.histogram),
         error_budget=error_budget(recorded, objective),
-        endpoints=recorded.facts.endpoints,
+        endpoints=list(recorded.facts.endpoints),
         trends=[found for each in FIGURES if (found := trend(each, hours, recorded.before)) is not None],
         heat=heat_map(hours, lates),
         scaling=quality,

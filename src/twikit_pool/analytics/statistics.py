@@ -91,12 +91,20 @@ class Slope(NamedTuple):
     p: float
 
 
-def theil_sen(moments: Sequence[float], values: Sequence[float]) -> Slope:
+def theil_sen(
+    moments: Sequence[float], values: Sequence[float], groups: Sequence[object] | None = None
+) -> Slope:
     """The trend of values over time; at least three, of which not all are of one moment.
 
     The variance of Mann and Kendall's statistic is inflated by the autocorrelation of the ranks of what the
     trend leaves (Hamed and Rao, Journal of Hydrology 204, 1998): hours that resemble each other count for
     fewer than they are.
+
+    Args:
+        moments: when each was, in any unit.
+        values: one for each moment.
+        groups: what each is comparable with: pairs are made within a group alone (Hirsch, Slack and Smith,
+            Water Resources Research 18, 1982). All are, if not given.
     """
     slopes: list[float] = []
     score = 0
@@ -104,20 +112,32 @@ def theil_sen(moments: Sequence[float], values: Sequence[float]) -> Slope:
     for later in range(1, count):
         at, value = moments[later], values[later]
         for earlier in range(later):
+            if groups is not None and groups[later] != groups[earlier]:
+                continue
             rise = value - values[earlier]
             slopes.append(rise / (at - moments[earlier]))
             score += (rise > 0) - (rise < 0)
     slopes.sort()
     slope = _middle(slopes)
     left = [value - slope * at for at, value in zip(moments, values, strict=True)]
-    variance = (count * (count - 1) * (2 * count + 5) - _ties(values)) / 18 * inflation(ranks(left))
-    deviation = sqrt(max(variance, 1e-12))
+    parts = _parts(values, groups)
+    plain = sum(len(each) * (len(each) - 1) * (2 * len(each) + 5) - _ties(each) for each in parts) / 18
+    deviation = sqrt(max(plain * inflation(ranks(left)), 1e-12))
     distance = (score - (score > 0) + (score < 0)) / deviation
     reach = NormalDist().inv_cdf(0.975) * deviation
     last = len(slopes) - 1
     low = slopes[max(0, round((len(slopes) - reach) / 2) - 1)]
     high = slopes[min(last, round((len(slopes) + reach) / 2))]
     return Slope(slope, low, high, normal_tail(distance))
+
+
+def _parts(values: Sequence[float], groups: Sequence[object] | None) -> list[list[float]]:
+    if groups is None:
+        return [list(values)]
+    parts: dict[object, list[float]] = {}
+    for group, value in zip(groups, values, strict=True):
+        parts.setdefault(group, []).append(value)
+    return list(parts.values())
 
 
 def _middle(ordered: Sequence[float]) -> float:
