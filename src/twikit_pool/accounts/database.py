@@ -170,6 +170,18 @@ class Database:
             async with self._engine.execution_options(alone=True).connect() as connection:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
+    async def shrink(self, *, most: int, spare: int) -> bool:
+        """Give free pages of SQLite's file back, but for some to spare; whether there are more."""
+        with self._clear_errors():
+            async with self._engine.execution_options(alone=True).connect() as connection:
+                free = (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar() or 0
+                pages = min(free - spare, most)
+                if pages > 0:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    # As a script: a statement alone would be carried out for the first page only.
+                    await driver.executescript(f"PRAGMA incremental_vacuum({pages})")
+                return free - pages > spare
+
     async def version(self, connection: AsyncConnection) -> str | None:
         """The migration that the store is at; None for a new one."""
         tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())

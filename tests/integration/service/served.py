@@ -14,7 +14,8 @@ from litestar import Litestar
 from twikit_pool.accounts import Account, Credentials, MemoryAccounts
 from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.config import ConnectionPoolConfig
-from twikit_pool.manager import TwikitConnectionPoolManager
+from twikit_pool.manager import Automation, TwikitConnectionPoolManager
+from twikit_pool.metrics.history import History
 from twikit_pool.redaction import Cookies
 from twikit_pool.service.access import Access
 from twikit_pool.service.app import application
@@ -46,6 +47,7 @@ async def served(
     config: ConnectionPoolConfig | None = None,
     *,
     access: dict[str, Any] | None = None,
+    history: History | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """A daemon with a pool `default`, and a token of each scope."""
@@ -64,7 +66,7 @@ async def served(
         audit = Audit(folder / "audit.log", SYSTEM_CLOCK)
         async with (
             TwikitSessionManager(source, backend=backend) as sessions,
-            TwikitConnectionPoolManager(sessions) as manager,
+            TwikitConnectionPoolManager(sessions, automation=Automation(history=history)) as manager,
         ):
             await manager.create_pool("default", config or ConnectionPoolConfig(acquire_timeout=5))
             service = Service(sessions, manager, Access(book, SYSTEM_CLOCK, **(access or {})), audit)

@@ -56,6 +56,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "origins": ["https://a.example", "http://b.example:8000"],
     },
     "accounts": {"cookies": "/t/cookies", "sandbox_faults": False},
+    "history": {"enabled": False, "weeks": 3},
     "automation": {
         "most_connections": 50,
         "guarantees": {"default": 20},

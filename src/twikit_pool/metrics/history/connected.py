@@ -144,6 +144,15 @@ class Connected:
         if self.path is not None and self._ready:
             await self._database.checkpoint()
 
+    @whole
+    async def shrink(self, *, most: int, spare: int) -> bool:
+        """Give some free pages of SQLite's file back to the disk; whether there are more than to `spare`.
+
+        Raises:
+            HistoryError: the database cannot be used.
+        """
+        return self.path is not None and await self._database.shrink(most=most, spare=spare)
+
     async def id_of(self, connection: AsyncConnection, pool_id: str) -> int | None:
         """The number of a pool; None of one that is not in the history."""
         known = self.ids.get(pool_id)

@@ -25,14 +25,20 @@ MOST_EVENTS: Final = 1_000_000
 """Events that are kept at most, whatever their age: some 300 MB."""
 
 PAGES: Final = 64
-"""Free pages of SQLite's file that go back to the disk at once, and that are left for what comes next."""
+"""Free pages of SQLite's file that go back to the disk at once."""
+
+SPARE: Final = 16
+"""Free pages that are left for what comes next."""
 
 WEEK: Final = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class _Old:
-    """Rows of a table that are too old: those of `which` whose `moment` is before `before`."""
+    """Rows of a table that are too old: those of `which` whose `moment` is before `before`.
+
+    A point's moment is its start, and it is too old when its end is.
+    """
 
     moment: sa.Column[Any]
     which: tuple[sa.ColumnElement[bool], ...]
@@ -53,9 +59,13 @@ class Pruning:
         self._left: deque[_Old] = deque()
         """What this round has still to look at."""
 
-    @whole
     async def prune(self, now: float) -> bool:
         """As `HistoryStore.prune`."""
+        more = await self._delete_some(now)
+        return await self.connected.shrink(most=PAGES, spare=SPARE) or more
+
+    @whole
+    async def _delete_some(self, now: float) -> bool:
         async with self.connected.writing() as connection:
             if not self._left:
                 self._left.extend(await self._everything(connection, now))
@@ -68,8 +78,7 @@ class Pruning:
                 room -= deleted
                 if room > 0:
                     self._left.popleft()
-            freed = await _shrink(connection) if self.connected.path is not None else False
-        return freed or bool(self._left)
+        return bool(self._left)
 
     async def _everything(self, connection: AsyncConnection, now: float) -> list[_Old]:
         found: list[_Old] = []
@@ -78,7 +87,7 @@ class Pruning:
                 row.id, now - row.days * DAY, now - max(self._weeks * WEEK, row.days * DAY)
             )
         newest = await connection.scalar(sa.select(sa.func.max(events.c.id)))
-        found.append(_Old(events.c.id, (), (newest or 0) - MOST_EVENTS))
+        found.append(_Old(events.c.id, (), (newest or 0) - MOST_EVENTS + 1))
         found.append(_Old(alerts.c.began, (), now - self._weeks * WEEK))
         found.append(_Old(writers.c.at, (), now - DAY))
         return found
@@ -87,10 +96,10 @@ class Pruning:
     def _of_pool(pool: int, short: float, long: float) -> Iterator[_Old]:
         for tier in TIERS:
             which = (points.c.pool == pool, points.c.tier == tier)
-            yield _Old(points.c.at, which, long if tier == HOUR else short)
+            yield _Old(points.c.at, which, (long if tier == HOUR else short) - tier)
         for tier in (HOUR, DAY):
             which = (accounts.c.pool == pool, accounts.c.tier == tier)
-            yield _Old(accounts.c.at, which, long if tier == DAY else short)
+            yield _Old(accounts.c.at, which, (long if tier == DAY else short) - tier)
         yield _Old(events.c.at, (events.c.pool == pool, events.c.kind == MANY), short)
         yield _Old(events.c.at, (events.c.pool == pool,), long)
 
@@ -103,20 +112,3 @@ async def _delete(connection: AsyncConnection, old: _Old, most: int) -> int:
     if last is not None:
         which = sa.and_(*old.which, moment <= last)
     return (await connection.execute(sa.delete(table).where(which))).rowcount
-
-
-async def _shrink(connection: AsyncConnection) -> bool:
-    """Give some free pages of SQLite's file back; whether there are more."""
-    free = (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar() or 0
-    if free <= PAGES:
-        return False
-
-    def step(sync: sa.Connection) -> None:
-        # Each page is a step of the statement, so it must be read to its end.
-        cursor = sync.connection.cursor()
-        cursor.execute(f"PRAGMA incremental_vacuum({PAGES})")
-        cursor.fetchall()
-        cursor.close()
-
-    await connection.run_sync(step)
-    return free - PAGES > PAGES
