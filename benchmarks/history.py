@@ -3,9 +3,9 @@
 A week of points of ten seconds, with their minutes and hours, of 20 pools that make 5 calls a second each;
 1,000 accounts with hours, days and 20 changes of state. *Dashboard*: the figures of the last day as the
 dashboard asks for them, and those of the week by the hour; medians. *Flush*: one transaction of the recorder,
-of which there are four in ten seconds. *Pruning*: the oldest day, a step at a time. Percentiles are compared with
-those of all values themselves. PostgreSQL is a server of its own, from a package that carries its binaries;
-without one, SQLite alone.
+of which there are four in ten seconds. *Pruning*: the oldest day, a step at a time. Percentiles are compared
+with those of all values themselves. PostgreSQL is a server of its own, from a package that carries its
+binaries; without one, SQLite alone.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def event_rows() -> Iterator[dict[str, Any]]:
         }
 
 
-async def _filled(store: DatabaseStore, url: str, hour: Hour) -> int:
+async def filled(store: DatabaseStore, url: str, hour: Hour) -> int:
     """Make the week, past the recorder; returns how many rows there are."""
     await store.write(Batch(writer="first", number=1, at=ENDS))  # the tables
     tables: tuple[tuple[sa.Table, Iterator[dict[str, Any]]], ...] = (
@@ -271,7 +271,7 @@ def _fill_postgres(url: str, table: sa.Table, rows: Iterator[dict[str, Any]]) ->
 async def _measured(url: str, hour: Hour, rng: random.Random) -> dict[str, float]:
     store, history = DatabaseStore(url), History(url, clock=At())
     began = time.perf_counter()
-    found: dict[str, float] = {"rows": await _filled(store, url, hour)}
+    found: dict[str, float] = {"rows": await filled(store, url, hour)}
     found["made in, s"] = time.perf_counter() - began
     found["size of the week, MB"] = await _size(store, url) / 1e6
     week = datetime.fromtimestamp(BEGAN, UTC)

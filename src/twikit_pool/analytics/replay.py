@@ -112,14 +112,20 @@ class _Played:
 
 @dataclass(frozen=True, slots=True)
 class _MinuteLoad:
+    """A minute, and what follows from it: erlangs, and connections that cannot serve."""
+
     minute: Minute
     arrivals: float
     service: float
     floor: int
+    offered: float
+    away: int
 
-    @property
-    def offered(self) -> float:
-        return self.arrivals * self.service
+    @classmethod
+    def of(cls, minute: Minute, usual: float, floor: int) -> _MinuteLoad:
+        arrivals, service = minute.came / minute.seconds, minute.service or usual
+        away = round(minute.reserved + minute.unhealthy)
+        return cls(minute, arrivals, service, floor, arrivals * service, away)
 
 
 class Replay:
@@ -135,7 +141,7 @@ class Replay:
         floors = window_floors(recorded)
         loads = [
             (
-                _MinuteLoad(minute, minute.came / minute.seconds, minute.service or usual, floor),
+                _MinuteLoad.of(minute, usual, floor),
                 each * minute.seconds / 3600,
             )
             for minute, floor, each in zip(recorded.minutes, floors, needed, strict=True)
@@ -269,8 +275,7 @@ class _Pool:
         self._flow(load, length - lag)
 
     def _serving(self, load: _MinuteLoad) -> int:
-        away = round(load.minute.reserved + load.minute.unhealthy)
-        return max(1, self._size - away)
+        return max(1, self._size - load.away)
 
     def _flow(self, load: _MinuteLoad, seconds: float) -> None:
         """So many seconds, in which the size does not change."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 from litestar import Controller, Response, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from twikit_pool.analytics import PoolReport
 from twikit_pool.analytics.rendering import csv_of, html_of
@@ -40,7 +40,7 @@ class PoolReports(Controller):
         pool: FromPath[str],
         last: Last = "7d",
         plan: Plan = None,
-        suggest: bool = True,
+        suggest: FromQuery[bool] = True,
     ) -> PoolReport:
         """The report as JSON. It may take some seconds, and may be up to a minute old."""
         return await _made(service, pool, last, plan, suggest=suggest)
@@ -52,7 +52,7 @@ class PoolReports(Controller):
         pool: FromPath[str],
         last: Last = "7d",
         plan: Plan = None,
-        suggest: bool = True,
+        suggest: FromQuery[bool] = True,
     ) -> Response[str]:
         """The report as a page that needs nothing else: charts within, no script."""
         report = await _made(service, pool, last, plan, suggest=suggest)
@@ -67,7 +67,7 @@ class PoolReports(Controller):
         pool: FromPath[str],
         last: Last = "7d",
         plan: Plan = None,
-        suggest: bool = True,
+        suggest: FromQuery[bool] = True,
     ) -> Response[str]:
         """The report as CSV, a figure on each line."""
         report = await _made(service, pool, last, plan, suggest=suggest)
