@@ -1,51 +1,33 @@
 """The recorded load once more, with other settings: the scaling engine itself, over a model of its pool.
 
-Each minute of a day brings the requests that it brought, which hold connections for as long as they did. The
-engine sees them a quarter of a minute later, as it does in a pool: `scaling.meter` averages over 15 seconds,
-of which chance makes more or less than a quarter of the minute. That chance repeats: it depends on the day
-alone, so equal recordings give equal answers, and two settings meet the same. What is decided holds for the
-rest of the minute. While there are connections enough the share of late requests is Erlang-C's, and what
-comes beyond them is a queue that fills and drains like water (the fluid limit of M/M/c; Newell, Applications
-of Queueing Theory, 1971).
-
-A pool opens a connection for who waits, too, without being told, up to `max_connections`; so does this.
+Each minute of a day brings the requests that it brought, which hold connections for as long as they did
+(`pool_model`). What the engine sees of a minute has its chance, which depends on the day alone: equal
+recordings give equal answers, and two settings meet the same.
 """
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
-from math import ceil, exp, sqrt
 from typing import Final, NamedTuple
 
-from twikit_pool.analytics.recording import MINUTE, Hour, Minute, Recorded
+from twikit_pool.analytics.pool_model import MinuteLoad, ModelPool
+from twikit_pool.analytics.recording import Hour, Minute, Recorded
 from twikit_pool.analytics.seasonal import DAY
 from twikit_pool.analytics.service_level import load_of
 from twikit_pool.analytics.sizing import usual_service, window_floors
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.scaling.engine import ScalingEngine
-from twikit_pool.scaling.erlang import connections_for, late_share
 from twikit_pool.scaling.forecast import OnlineForecaster, Prediction
-from twikit_pool.scaling.load import EndpointDemand, Load
-from twikit_pool.scaling.quality import SizeStep, flaps, waste
-
-SEEN_AFTER: Final = 15.0
-"""Seconds of a minute after which the engine has seen its load; as `scaling.meter.SPAN`."""
-
-SCATTER: Final = 0.5
-"""By how much the times for which requests hold a connection scatter, as a share of their mean."""
+from twikit_pool.scaling.quality import flaps, waste
 
 BUCKET: Final = 300.0
 """Seconds of the forecast's buckets."""
 
 WHOLE: Final = 12 * 60
 """Minutes that a day must have to be replayed."""
-
-WIDE: Final = 1e6
-"""Calls that a window allows, where only the accounts it takes are known: chance scatters nothing then."""
 
 
 class DayPlayed(NamedTuple):
@@ -110,22 +92,11 @@ class _Played:
         return self._now
 
 
-@dataclass(frozen=True, slots=True)
-class _MinuteLoad:
-    """A minute, and what follows from it: erlangs, and connections that cannot serve."""
+class _Day(NamedTuple):
+    """The minutes of a day, and the connection-hours that they needed."""
 
-    minute: Minute
-    arrivals: float
-    service: float
-    floor: int
-    offered: float
-    away: int
-
-    @classmethod
-    def of(cls, minute: Minute, usual: float, floor: int) -> _MinuteLoad:
-        arrivals, service = minute.came / minute.seconds, minute.service or usual
-        away = round(minute.reserved + minute.unhealthy)
-        return cls(minute, arrivals, service, floor, arrivals * service, away)
+    loads: Sequence[MinuteLoad]
+    needed: float
 
 
 class Replay:
@@ -139,16 +110,17 @@ class Replay:
     def __init__(self, recorded: Recorded, needed: Sequence[int]) -> None:
         usual = usual_service(recorded.minutes)
         floors = window_floors(recorded)
-        loads = [
-            (
-                _MinuteLoad.of(minute, usual, floor),
-                each * minute.seconds / 3600,
-            )
-            for minute, floor, each in zip(recorded.minutes, floors, needed, strict=True)
-        ]
-        by_day = groupby(loads, key=lambda pair: pair[0].minute.at // DAY * DAY)
-        days = {day: list(group) for day, group in by_day}
-        self._days: Final = {day: group for day, group in days.items() if len(group) >= WHOLE}
+        by_day: defaultdict[float, list[tuple[Minute, int, int]]] = defaultdict(list)
+        for minute, floor, each in zip(recorded.minutes, floors, needed, strict=True):
+            by_day[minute.at // DAY * DAY].append((minute, floor, each))
+        self._days: Final[dict[float, _Day]] = {}
+        for day, minutes in by_day.items():
+            if len(minutes) >= WHOLE:
+                chance = random.Random(day)  # noqa: S311 - it repeats
+                loads = [MinuteLoad.of(minute, usual, floor, chance) for minute, floor, _ in minutes]
+                self._days[day] = _Day(
+                    loads, sum(each * minute.seconds for minute, _, each in minutes) / 3600
+                )
         self._before: Final = recorded.before
         self._opening: Final = recorded.facts.opening
         self._accounts: Final = recorded.facts.accounts
@@ -177,15 +149,14 @@ class Replay:
         return [self._play(config, day, fewer_accounts) for day in chosen]
 
     def _play(self, config: ConnectionPoolConfig, day: float, fewer_accounts: int) -> DayPlayed:
-        loads = self._days[day]
+        loads, needed = self._days[day]
         usable = None if self._accounts is None else max(1, self._accounts - fewer_accounts)
         forecaster = None
         if config.enable_predictive_scaling and "forecast" in config.scaling_rules:
             forecaster = _Played(self._predictions())
-        chance = random.Random(day)  # noqa: S311 - it repeats
-        pool = _Pool(config, self._opening, usable, round(loads[0][0].minute.total), chance)
+        pool = ModelPool(config, self._opening, usable, round(loads[0].minute.total))
         engine = ScalingEngine(config, forecaster, bucket=BUCKET) if scales(config) else None
-        for load, _ in loads:
+        for load in loads:
             pool.pass_minute(load, engine)
         return DayPlayed(
             begins=day,
@@ -193,7 +164,7 @@ class Replay:
             late=pool.late,
             timed_out=pool.timed_out,
             hours=pool.seconds / 3600,
-            needed=sum(each for _, each in loads),
+            needed=needed,
             steps=len(pool.steps),
             taken_back=flaps(pool.steps),
             largest=pool.largest,
@@ -202,7 +173,9 @@ class Replay:
     def _predictions(self) -> Mapping[float, Mapping[float, Prediction]]:
         """What the forecaster says after each bucket."""
         if self._said is None:
-            self._said = _predictions(self._before, [load for day in self._days.values() for load, _ in day])
+            self._said = _predictions(
+                self._before, [load for day in self._days.values() for load in day.loads]
+            )
         return self._said
 
 
@@ -212,7 +185,7 @@ def scales(config: ConnectionPoolConfig) -> bool:
 
 
 def _predictions(
-    before: Sequence[Hour], loads: Iterable[_MinuteLoad]
+    before: Sequence[Hour], loads: Iterable[MinuteLoad]
 ) -> Mapping[float, Mapping[float, Prediction]]:
     forecaster = OnlineForecaster(BUCKET)
     forecaster.warm_up([], hours=[(each.at, load_of(each.point)) for each in before])
@@ -222,135 +195,3 @@ def _predictions(
         forecaster.learn(bucket, sum(values) / len(values))
         said[bucket] = forecaster.predict()
     return said
-
-
-# ---------------------------------------------------------------- the pool
-
-
-class _Pool:
-    """A pool as a number of connections and a queue."""
-
-    def __init__(
-        self,
-        config: ConnectionPoolConfig,
-        opening: float,
-        usable: int | None,
-        size: int,
-        chance: random.Random,
-    ) -> None:
-        self._gauss = chance.gauss
-        self._config = config
-        self._opening = opening
-        self._usable = usable
-        most = config.max_connections
-        if usable is not None:
-            most = min(most, usable * config.max_connections_per_account)
-        self._most = max(1, most)
-        least = min(config.min_connections, self._most)
-        self._size = min(max(size, least, 1), self._most)
-        self._queue = 0.0
-        self._waited = 0.0
-        self.requests = self.late = self.timed_out = self.seconds = 0.0
-        self.steps: list[SizeStep] = []
-        self.largest = self._size
-
-    def pass_minute(self, load: _MinuteLoad, engine: ScalingEngine | None) -> None:
-        """A minute with this load."""
-        length = load.minute.seconds
-        lag = min(SEEN_AFTER, length)
-        self._flow(load, lag)
-        before = self._size
-        if engine is not None:
-            decided = engine.analyze_scaling_needs(self._load(load), self._size, int(self._queue))
-            self._size = max(1, min(decided.target_size, self._most))
-        serving = self._serving(load)
-        if load.offered >= serving and self._size < self._most:
-            self._flow(load, min(self._opening, length - lag))
-            lag += min(self._opening, length - lag)
-            spare = serving - self._size
-            self._size = min(self._most, ceil(load.offered) + 1 - spare)  # opened for those who wait
-        if self._size != before:
-            self.steps.append(SizeStep(load.minute.at, before, self._size))
-            self.largest = max(self.largest, self._size)
-        self._flow(load, length - lag)
-
-    def _serving(self, load: _MinuteLoad) -> int:
-        return max(1, self._size - load.away)
-
-    def _flow(self, load: _MinuteLoad, seconds: float) -> None:
-        """So many seconds, in which the size does not change."""
-        if seconds <= 0:
-            return
-        self.seconds += self._size * seconds
-        came = load.arrivals * seconds
-        self.requests += came
-        self._waited = 0.0
-        if not came and not self._queue:
-            return
-        serving, wait = self._serving(load), self._config.scaling_target_wait
-        rate = serving / load.service
-        if load.arrivals >= rate:
-            grows = load.arrivals - rate
-            room = wait * rate - self._queue
-            on_time = min(seconds, max(0.0, room) / grows) if grows > 0 else (seconds if room > 0 else 0.0)
-            self.late += load.arrivals * (seconds - on_time)
-            self._queue += grows * seconds
-        else:
-            drains = min(seconds, self._queue / (rate - load.arrivals))
-            late_for = min(drains, max(0.0, self._queue - wait * rate) / (rate - load.arrivals))
-            self.late += load.arrivals * late_for
-            self._queue = max(0.0, self._queue - (rate - load.arrivals) * seconds)
-            waits = _waits(serving, round(load.offered, 2))
-            spare = serving - load.offered
-            self.late += load.arrivals * (seconds - late_for) * waits * exp(-spare * wait / load.service)
-            self._waited = waits * load.service / spare
-        self._give_up(rate)
-        self._waited = max(self._waited, self._queue / rate)
-
-    def _give_up(self, rate: float) -> None:
-        patience = self._config.acquire_timeout
-        if patience is not None and self._queue > patience * rate:
-            self.timed_out += self._queue - patience * rate
-            self._queue = patience * rate
-
-    def _load(self, load: _MinuteLoad) -> Load:
-        """As the engine sees it."""
-        minute, serving = load.minute, self._serving(load)
-        seen = min(SEEN_AFTER, minute.seconds)
-        share, gauss = seen / minute.seconds, self._gauss
-        scatter = sqrt(minute.came * share * (1 - share)) * gauss(0.0, 1.0)
-        came = max(0.0, minute.came * share + scatter)
-        service = load.service * max(0.1, 1 + SCATTER * gauss(0.0, 1.0) / sqrt(max(came, 1.0)))
-        demand: tuple[EndpointDemand, ...] = ()
-        if load.floor:
-            rate = load.floor - 0.5  # what takes this many accounts, and not one more
-            demand = (EndpointDemand(endpoint="recorded", rate=rate * WIDE, sustained=WIDE, window=1.0),)
-        return Load(
-            moment=minute.at + SEEN_AFTER,
-            epoch=minute.at + SEEN_AFTER,
-            active=min(came / seen * service, serving),
-            reserved=round(minute.reserved),
-            unhealthy=round(minute.unhealthy),
-            arrivals=came / seen,
-            service=service if came else None,
-            acquisition=self._waited,
-            error_rate=minute.errors / minute.calls if minute.calls else None,
-            limited_rate=0.0,
-            demand=demand,
-            accounts_usable=self._usable,
-            opening=self._opening,
-        )
-
-
-@lru_cache(maxsize=50_000)
-def _waits(serving: int, offered: float) -> float:
-    """The share of the requests that wait at all."""
-    return late_share(serving, offered, 1.0, 0.0)
-
-
-def needed_for(load: float, service: float, config: ConnectionPoolConfig) -> int:
-    """The connections for a load in erlangs, by the pool's own objective."""
-    return connections_for(load, service, config.scaling_target_wait, config.scaling_late_share)
-
-
-__all__ = ["MINUTE", "DayPlayed", "Replay", "flaps_of", "hours_of", "late_share_of", "needed_for", "waste_of"]

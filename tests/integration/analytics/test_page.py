@@ -62,10 +62,13 @@ async def test_it_is_drawn_without_a_word_of_complaint(page_file: Path, colours:
             assert await page.locator("polyline").count() >= 6
             if AXE.exists():
                 await page.evaluate(AXE.read_text())
-                assert await page.evaluate(
-                    """async () => (await axe.run()).violations
+                assert (
+                    await page.evaluate(
+                        """async () => (await axe.run()).violations
                       .filter((each) => ["serious", "critical"].includes(each.impact))
                       .map((each) => `${each.id}: ${each.nodes.map((node) => node.html).slice(0, 3)}`)"""
-                ) == []
+                    )
+                    == []
+                )
         finally:
             await browser.close()
