@@ -1,10 +1,10 @@
 """A pool as a number of connections and a queue, through which minutes of load pass.
 
 The engine sees a minute's load a quarter into it, as it does in a pool: `scaling.meter` averages over 15
-seconds, of which chance makes more or less than a quarter of the minute. What is decided holds for the rest of
-the minute. While there are connections enough the share of late requests is Erlang-C's, and what comes beyond
-them is a queue that fills and drains like water (the fluid limit of M/M/c; Newell, Applications of Queueing
-Theory, 1971).
+seconds, of which chance makes more or less than a quarter of the minute. What is decided holds for the rest
+of the minute. While there are connections enough the share of late requests is Erlang-C's, and what comes
+beyond them is a queue that fills and drains like water (the fluid limit of M/M/c; Newell, Applications of
+Queueing Theory, 1971).
 
 A pool opens a connection for who waits, too, without being told, up to `max_connections`; so does this.
 """
