@@ -1,10 +1,13 @@
 /** The latest events, for the feed and for a connection's own. */
 
+import { get, part } from "./api";
 import { duration, words } from "./format";
 import { Store } from "./store";
-import { PRIORITIES, type Told } from "./types";
+import { PRIORITIES, type Page, type Told } from "./types";
 
 const MOST = 1000;
+const MOST_THAT_MATTER = 200;
+const EARLIER = 300;
 const TOGETHER = 200; // milliseconds: a busy pool tells thousands a second, and a page draws sixty
 
 export interface Item extends Told {
@@ -33,9 +36,29 @@ export function addToFeed(told: Told): void {
   if (waiting.length > MOST) waiting = waiting.slice(-MOST);
   timer ??= setTimeout(() => {
     timer = undefined;
-    feed.set([...waiting.reverse(), ...feed.get()].slice(0, MOST));
+    feed.set(bounded([...waiting.reverse(), ...feed.get()]));
     waiting = [];
   }, TOGETHER);
+}
+
+/** What was told of a pool before the page listened; not each lease and call, of which it hears enough. */
+export async function fetchEarlier(pool: string): Promise<void> {
+  let page: Page<Told>;
+  try {
+    page = await get<Page<Told>>(`pools/${part(pool)}/events?frequent=false&limit=${EARLIER}`);
+  } catch {
+    return; // the badge says that the service does not answer
+  }
+  const here = new Set(feed.get().map((each) => each.seq));
+  const missing = page.items.filter((each) => !here.has(each.seq) && !UNTOLD.has(each.type));
+  const all = [...feed.get(), ...missing.map((told) => ({ ...told, key: next++ }))];
+  feed.set(bounded(all.sort((a, b) => (b.at ?? "").localeCompare(a.at ?? ""))));
+}
+
+/** The latest, and of those before them what matters: leases and calls would soon drive it out. */
+function bounded(items: Item[]): Item[] {
+  const old = items.slice(MOST).filter((each) => weight(each) !== "");
+  return [...items.slice(0, MOST), ...old.slice(0, MOST_THAT_MATTER)];
 }
 
 const LEFT_OUT = new Set(["type", "seq", "topic", "pool_id", "at", "key", "account_id", "connection_id"]);
@@ -46,11 +69,12 @@ export function summary(item: Told): string {
   for (const [name, value] of Object.entries(item)) {
     if (LEFT_OUT.has(name) || value === null || value === "" || typeof value === "object") continue;
     const shown = shownAs(name, value);
-    parts.push(name === "reason" ? shown : `${words(name)} ${shown}`);
+    parts.push(name === "reason" ? shown : `${NAMED[name] ?? words(name)} ${shown}`);
   }
   return parts.join(" · ");
 }
 
+const NAMED: Record<string, string> = { seconds: "for", retry_in: "again in" };
 const SECONDS = new Set(["waited", "held", "latency", "seconds", "retry_in", "seconds_open"]);
 
 function shownAs(name: string, value: unknown): string {

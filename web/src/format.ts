@@ -55,5 +55,12 @@ export function bytes(value: Maybe): string {
 }
 
 export const time = (at: string | undefined): string => (at ? TIME.format(new Date(at)) : NOTHING);
-export const moment = (at: string | null): string => (at ? MOMENT.format(new Date(at)) : NOTHING);
+
+/** A time, with its day where that is another one than today. */
+export function moment(at: string | null): string {
+  if (!at) return NOTHING;
+  const then = new Date(at);
+  return (then.toDateString() === new Date().toDateString() ? TIME : MOMENT).format(then);
+}
+
 export const words = (name: string): string => name.replaceAll("_", " ");

@@ -1,7 +1,8 @@
-/** Keys that work anywhere but in a field: 1 to 6 are the views, / searches, p pauses the feed, t turns the colours. */
+/** Keys that work anywhere but in a field: 1, 2, … views, / searches, p pauses the feed, t turns colours. */
 
-import { VIEWS } from "./route";
+import { addressOf } from "./route";
 import { nextTheme } from "./theme";
+import { NAMES } from "./views";
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches("input, select, textarea, dialog *");
@@ -9,9 +10,9 @@ function typing(target: EventTarget | null): boolean {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  const view = VIEWS[Number(event.key) - 1];
+  const view = NAMES[Number(event.key) - 1];
   if (view) {
-    location.hash = `/${view}`;
+    location.hash = addressOf(view);
   } else if (event.key === "/") {
     event.preventDefault();
     document.querySelector<HTMLElement>("[data-search]")?.focus();

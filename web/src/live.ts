@@ -2,7 +2,7 @@
 
 import { post, Problem, who } from "./api";
 import { addToFeed } from "./feed";
-import { addInterval, fetchHistory, history } from "./history";
+import { addInterval, fetchAgain } from "./history";
 import { note } from "./pools";
 import { Store } from "./store";
 import type { Told } from "./types";
@@ -97,7 +97,7 @@ function hear(told: Told): void {
     if (live.get().state !== "live") {
       failures = 0;
       live.set({ state: "live", times: live.get().times + 1, again: 0 });
-      for (const pool of history.get().keys()) void fetchHistory(pool);
+      fetchAgain();
     }
     return; // its number is the hub's, not of what was heard
   }

@@ -1,11 +1,11 @@
-import { useEffect, useState } from "preact/hooks";
+import { Store, useStore, whole } from "./store";
 
-/** The time in milliseconds, each second anew: for countdowns. */
-export function useNow(): number {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
-}
+/** The time in milliseconds, each second anew. One timer moves all countdowns of the page. */
+const now = new Store(Date.now());
+
+setInterval(() => {
+  if (!document.hidden) now.set(Date.now());
+}, 1000);
+document.addEventListener("visibilitychange", () => now.set(Date.now()));
+
+export const useNow = (): number => useStore(now, whole);

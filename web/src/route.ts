@@ -1,16 +1,24 @@
 import { Store } from "./store";
+import { NAMES, type View } from "./views";
 
-/** The views, by their part of the address; the order is that of the keys 1 to 6. */
-export const VIEWS = ["overview", "connections", "accounts", "scaling", "reservations", "events"] as const;
+export interface Place {
+  view: View;
+  /** What the view is to begin with: a filter, say. */
+  asked: URLSearchParams;
+}
 
-export type View = (typeof VIEWS)[number];
-
-function here(): View {
-  const asked = location.hash.replace(/^#\/?/, "");
-  return VIEWS.find((each) => each === asked) ?? "overview";
+function here(): Place {
+  const [name, query] = location.hash.replace(/^#\/?/, "").split("?");
+  return { view: NAMES.find((each) => each === name) ?? "overview", asked: new URLSearchParams(query) };
 }
 
 /** Which view is shown. */
-export const view = new Store<View>(here());
+export const place = new Store<Place>(here());
 
-addEventListener("hashchange", () => view.set(here()));
+/** Where a view is, with what it is to begin with. */
+export function addressOf(view: View, asked: Record<string, string> = {}): string {
+  const query = new URLSearchParams(asked).toString();
+  return `#/${view}${query && `?${query}`}`;
+}
+
+addEventListener("hashchange", () => place.set(here()));

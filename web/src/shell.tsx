@@ -5,32 +5,29 @@ import { begin, end } from "./live";
 import { Badge } from "./parts/badge";
 import { Dialog } from "./parts/dialog";
 import { Notice } from "./parts/notice";
-import { choose, chosen, pools, type Known } from "./pools";
-import { VIEWS, view, type View } from "./route";
+import { choose, chosen, pools } from "./pools";
+import { addressOf, place } from "./route";
 import { useStore, whole } from "./store";
 import { nextTheme, theme } from "./theme";
-import { Accounts } from "./views/accounts";
-import { Connections } from "./views/connections";
+import { NAMES, VIEWS } from "./views";
 import { EmergencyButton, ModeBanner } from "./views/emergency";
-import { Events } from "./views/events";
-import { Overview } from "./views/overview";
-import { Reservations } from "./views/reservations";
-import { Scaling } from "./views/scaling";
 
 /** The page of somebody who is logged in. */
 export function Shell() {
   const every = useStore(pools, whole);
   const pool = useStore(chosen, whole);
-  const shown = useStore(view, whole);
+  const { view } = useStore(place, whole);
   const known = pool === null ? undefined : every.get(pool);
+  const { Show } = VIEWS[view];
 
   useEffect(() => {
     begin();
     return end;
   }, []);
   useEffect(() => {
-    document.title = `${words(shown)} · ${pool ?? ""} · twikit-pool`;
-  }, [shown, pool]);
+    document.title = `${words(view)} · ${pool ?? ""} · twikit-pool`;
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [view, pool]);
 
   return (
     <>
@@ -48,17 +45,24 @@ export function Shell() {
           <Me />
         </div>
         <nav aria-label="Views">
-          {VIEWS.map((each) => (
-            <a key={each} href={`#/${each}`} aria-current={each === shown ? "page" : undefined}>
+          {NAMES.map((each, index) => (
+            <a
+              key={each}
+              href={addressOf(each)}
+              title={`key ${index + 1}`}
+              aria-current={each === view ? "page" : undefined}
+              onPointerEnter={() => fetchAhead(each)}
+              onFocus={() => fetchAhead(each)}
+            >
               {each}
             </a>
           ))}
         </nav>
       </header>
       {pool !== null && known && <ModeBanner pool={pool} mode={known.status.mode} />}
-      <main id="content" tabIndex={-1} data-view={shown}>
+      <main id="content" tabIndex={-1} data-view={view}>
         {pool !== null && known ? (
-          <Shown view={shown} pool={pool} known={known} />
+          <Show key={view} pool={pool} known={known} />
         ) : (
           <>
             <h1 class="hidden">twikit-pool</h1>
@@ -77,21 +81,9 @@ function skip(event: Event): void {
   document.getElementById("content")?.focus();
 }
 
-function Shown({ view: shown, pool, known }: { view: View; pool: string; known: Known }) {
-  switch (shown) {
-    case "overview":
-      return <Overview pool={pool} known={known} />;
-    case "connections":
-      return <Connections pool={pool} />;
-    case "accounts":
-      return <Accounts pool={pool} />;
-    case "scaling":
-      return <Scaling pool={pool} />;
-    case "reservations":
-      return <Reservations pool={pool} known={known} />;
-    case "events":
-      return <Events pool={pool} />;
-  }
+/** A view that is pointed at will be wanted; whether it can be had is told when it is. */
+function fetchAhead(view: keyof typeof VIEWS): void {
+  void VIEWS[view].load().catch(() => undefined);
 }
 
 function PoolSwitch({ names, pool }: { names: string[]; pool: string | null }) {
@@ -131,7 +123,8 @@ function Me() {
   return (
     <>
       <span class="me faint" title={`token ${me?.token_id ?? ""}`}>
-        {me?.name}, may {me?.scope}
+        {me?.name}
+        <span class="tag">{me?.scope}</span>
       </span>
       <button type="button" onClick={() => void logOut()}>
         Log out

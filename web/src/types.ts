@@ -88,6 +88,24 @@ export interface Connection {
   memory: number | null;
   cpu: number | null;
   network: number | null;
+  reason: string;
+  response_times: (number | null)[];
+}
+
+export interface ListedConnection extends Connection {
+  budget: EndpointBudget | null;
+}
+
+export interface RecentCall {
+  at: string;
+  action: string;
+  outcome: string;
+  seconds: number;
+}
+
+export interface ConnectionDetail extends Connection {
+  calls: RecentCall[];
+  budgets: EndpointBudget[];
 }
 
 export interface Budget {
@@ -97,6 +115,7 @@ export interface Budget {
   usable: number;
   left: number | null;
   limit: number | null;
+  most: number | null;
   returns_in: number | null;
   returning: number;
   rate: number | null;
@@ -146,6 +165,15 @@ export const PRIORITIES = ["LOW", "NORMAL", "HIGH", "CRITICAL", "EMERGENCY"] as 
 
 export const STATES = ["opening", "idle", "leased", "reserved", "renewing", "checking", "paused"] as const;
 
+export interface Membership {
+  pool_id: string;
+  usable: boolean;
+  state: string;
+  why: string;
+  until: string | null;
+  connections: string[];
+}
+
 export interface Account {
   id: string;
   handle: string | null;
@@ -159,7 +187,7 @@ export interface Account {
   until: string | null;
   usable: boolean;
   login_ends: string | null;
-  pools: { pool_id: string; usable: boolean; why: string; connections: string[] }[];
+  pools: Membership[];
   connections: number;
   logins_today: number;
 }
@@ -167,6 +195,8 @@ export interface Account {
 export interface EndpointBudget {
   endpoint: string;
   left: number | null;
+  expected: number | null;
+  most: number | null;
   limit: number | null;
   window: number | null;
   in_flight: number;

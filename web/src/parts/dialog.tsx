@@ -7,8 +7,15 @@ interface Field {
   name: string;
   label: string;
   number?: boolean;
+  /** Of numbers, whole ones from 1 on. */
+  whole?: boolean;
+  /** What can be chosen. */
+  options?: readonly string[];
   value?: string;
   required?: boolean;
+  /** Most characters. */
+  most?: number;
+  hint?: string;
 }
 
 export interface Question {
@@ -46,6 +53,7 @@ function Asked({ question }: { question: Question }) {
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const given = Object.fromEntries([...form].map(([name, value]) => [name, String(value).trim()]));
     setBusy(true);
+    setProblem("");
     try {
       await question.run(given);
       dialog.current?.close(); // gives the focus back
@@ -89,9 +97,20 @@ function Input({ field, first }: { field: Field; first: boolean }) {
     autoComplete: "off",
     autoFocus: first,
   };
+  if (field.options) {
+    return (
+      <select name={field.name} autoFocus={first}>
+        {field.options.map((each) => (
+          <option key={each} selected={each === field.value}>
+            {each}
+          </option>
+        ))}
+      </select>
+    );
+  }
   return field.number ? (
-    <input {...common} type="number" min={0} step="any" />
+    <input {...common} type="number" min={field.whole ? 1 : 0} step={field.whole ? 1 : "any"} />
   ) : (
-    <input {...common} type="text" list={undefined} maxLength={500} />
+    <input {...common} type="text" maxLength={field.most ?? 500} placeholder={field.hint} />
   );
 }

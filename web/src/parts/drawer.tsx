@@ -3,12 +3,14 @@ import { useEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
+  /** Stands beside the title. */
+  beside?: ComponentChildren;
   onClose: () => void;
   children: ComponentChildren;
 }
 
-/** A panel beside a list. Escape closes it, and the focus goes back to where it came from. */
-export function Drawer({ title, onClose, children }: Props) {
+/** A panel beside a list. Escape closes it, and the focus goes back to its row, or to where it came from. */
+export function Drawer({ title, beside, onClose, children }: Props) {
   const panel = useRef<HTMLElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
 
@@ -16,7 +18,9 @@ export function Drawer({ title, onClose, children }: Props) {
     const before = document.activeElement;
     heading.current?.focus();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      const row = document.querySelector<HTMLElement>(`[data-name="${CSS.escape(title)}"]`);
+      const back = row ?? before; // rows may have moved since
+      if (back instanceof HTMLElement && back.isConnected) back.focus();
     };
   }, [title]);
 
@@ -33,6 +37,8 @@ export function Drawer({ title, onClose, children }: Props) {
         <h2 tabIndex={-1} ref={heading}>
           {title}
         </h2>
+        {beside}
+        <span class="gap" />
         <button type="button" class="icon" onClick={onClose} aria-label="Close">
           ✕
         </button>

@@ -3,14 +3,17 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count } from "../format";
 import type { Rows } from "./window";
 
-const ROW = 30; // pixels, as in style.css
+const ROW = 32; // pixels, as in style.css
 const BESIDE = 10; // rows that are drawn above and below what is seen
 
 export interface ColumnOf<T> {
   label: string;
-  cell: (row: T) => ComponentChildren;
+  /** `asOf` is when the row was answered, in milliseconds since 1970. */
+  cell: (row: T, asOf: number) => ComponentChildren;
   /** What the service sorts by. */
   sort?: string;
+  /** Whether who sorts by it looks for the highest. */
+  highest?: boolean;
   class?: string;
 }
 
@@ -46,7 +49,7 @@ export function LongTable<T>({ caption, rows, columns, name, opened, onOpen, ord
     return () => measure.disconnect();
   }, []);
 
-  const first = Math.max(0, Math.floor(top / ROW) - BESIDE);
+  const first = Math.max(0, Math.min(Math.floor(top / ROW) - BESIDE, total - 1));
   const last = Math.min(total, Math.ceil((top + height) / ROW) + BESIDE);
 
   useEffect(() => rows.show(first, Math.max(first, last - 1)));
@@ -115,18 +118,19 @@ export function LongTable<T>({ caption, rows, columns, name, opened, onOpen, ord
                   type="button"
                   class="link"
                   data-row={index}
+                  data-name={name(row)}
                   aria-expanded={name(row) === opened}
                   onClick={(event) => {
                     event.stopPropagation();
                     onOpen(name(row));
                   }}
                 >
-                  {column.cell(row)}
+                  {column.cell(row, rows.asOf(index))}
                 </button>
               </th>
             ) : (
               <td key={column.label} class={column.class}>
-                {column.cell(row)}
+                {column.cell(row, rows.asOf(index))}
               </td>
             ),
           )}
@@ -194,7 +198,7 @@ function Head<T>({ column, order, onOrder }: HeadProps<T>) {
       <button
         type="button"
         class="link"
-        onClick={() => onOrder({ sort, descending: sorted && !order.descending })}
+        onClick={() => onOrder({ sort, descending: sorted ? !order.descending : (column.highest ?? false) })}
       >
         {label}
         <span aria-hidden="true">{sorted ? (order.descending ? " ▾" : " ▴") : ""}</span>

@@ -14,9 +14,16 @@ const times = (now: { times: number }) => now.times;
 export interface Rows<T> {
   total: number | undefined;
   at: (index: number) => T | undefined;
+  /** When that row was answered, in milliseconds since 1970. */
+  asOf: (index: number) => number;
   problem: string;
   show: (first: number, last: number) => void;
   again: () => void;
+}
+
+interface Chunk<T> {
+  items: T[];
+  asOf: number;
 }
 
 /**
@@ -24,7 +31,7 @@ export interface Rows<T> {
  * thousand rows cost what fifty do. What is seen is asked for again every two seconds.
  */
 export function useRows<T>(path: string): Rows<T> {
-  const chunks = useRef(new Map<number, T[]>());
+  const chunks = useRef(new Map<number, Chunk<T>>());
   const seen = useRef({ first: 0, last: 0 });
   const mine = useRef(path);
   const [total, setTotal] = useState<number | undefined>(undefined);
@@ -38,7 +45,7 @@ export function useRows<T>(path: string): Rows<T> {
         const sign = path.includes("?") ? "&" : "?";
         const page = await get<Page<T>>(`${path}${sign}offset=${chunk * CHUNK}&limit=${CHUNK}`);
         if (mine.current !== path) return;
-        chunks.current.set(chunk, page.items);
+        chunks.current.set(chunk, { items: page.items, asOf: Date.now() });
         setTotal(page.total);
         setProblem("");
         draw({});
@@ -70,9 +77,11 @@ export function useRows<T>(path: string): Rows<T> {
     return () => clearInterval(timer);
   }, [path, loadSeen, connected]);
 
+  const chunkOf = (index: number) => chunks.current.get(Math.floor(index / CHUNK));
   return {
     total,
-    at: (index) => chunks.current.get(Math.floor(index / CHUNK))?.[index % CHUNK],
+    at: (index) => chunkOf(index)?.items[index % CHUNK],
+    asOf: (index) => chunkOf(index)?.asOf ?? 0,
     problem,
     show: (first, last) => {
       if (first === seen.current.first && last === seen.current.last) return;

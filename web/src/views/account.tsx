@@ -1,18 +1,20 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask, part, post } from "../api";
 import { count, moment } from "../format";
+import { wantConnectionEvents } from "../live";
 import { ActButton } from "../parts/act-button";
-import { BudgetBar } from "../parts/budget";
+import { BudgetBar, whyShut } from "../parts/budget";
 import { confirm } from "../parts/dialog";
 import { Drawer } from "../parts/drawer";
-import { Facts } from "../parts/facts";
+import { Facts, type Fact } from "../parts/facts";
 import { say } from "../parts/notice";
 import { ProblemNote } from "../parts/problem";
 import { State } from "../parts/state";
 import { usePolled } from "../polled";
 import type { AccountDetail } from "../types";
-import { whyOf } from "./accounts";
-import { askToQuarantine } from "./connection";
+import { stateIn, untilOf, whyOf } from "./accounts";
+import { askToQuarantine } from "./quarantine";
+import { Timeline } from "./timeline";
 
 interface Props {
   pool: string;
@@ -27,16 +29,17 @@ export function AccountDrawer({ pool, id, onClose, changed }: Props) {
   const { answer, problem, again } = usePolled<AccountDetail>(path, 3);
   const [asOf, setAsOf] = useState(Date.now());
   useEffect(() => setAsOf(Date.now()), [answer]);
+  useEffect(wantConnectionEvents, []);
 
   const done = () => {
     again();
     changed();
   };
   const here = answer?.pools.find((each) => each.pool_id === pool);
-  const left = here?.why.startsWith("quarantined") && answer?.state === "active";
+  const leftAlone = here?.state === "quarantined" && answer?.state === "active";
 
   return (
-    <Drawer title={id} onClose={onClose}>
+    <Drawer title={id} beside={answer && <State name={stateIn(answer, pool)} />} onClose={onClose}>
       <ProblemNote text={problem} />
       {answer && (
         <>
@@ -50,7 +53,7 @@ export function AccountDrawer({ pool, id, onClose, changed }: Props) {
                 Put into use…
               </ActButton>
             )}
-            {left ? (
+            {leftAlone ? (
               <ActButton needs="operate" onClick={() => void endQuarantine(pool, id, done)}>
                 End quarantine
               </ActButton>
@@ -60,23 +63,8 @@ export function AccountDrawer({ pool, id, onClose, changed }: Props) {
               </ActButton>
             )}
           </div>
-          <Facts
-            facts={[
-              ["State", <State name={answer.state} />],
-              ["In this pool", here ? (here.usable ? "may be used" : here.why) : "not a part of it"],
-              ["Reason", whyOf(answer, pool) || "–"],
-              ["Evidence", answer.evidence || "–"],
-              ["Told by", answer.by || "–"],
-              ["Since", moment(answer.since)],
-              ["Until", moment(answer.until)],
-              ["Handle", answer.handle ? `@${answer.handle}` : "–"],
-              ["Connections", here?.connections.join(", ") || "none"],
-              ["Log-ins of 24 h", count(answer.logins_today)],
-              ["Log-in ends", moment(answer.login_ends)],
-              ["Proxy", answer.has_proxy ? "yes" : "none"],
-              ["Tags", answer.tags.join(", ") || "–"],
-            ]}
-          />
+          {whyOf(answer, pool) && <p class="callout">{whyOf(answer, pool)}</p>}
+          <Facts facts={factsOf(answer, pool).filter(([, value]) => value)} />
           <section>
             <h3>Budgets</h3>
             {answer.budgets.length === 0 && <p class="faint">Nothing is spent, and nothing is capped.</p>}
@@ -85,19 +73,40 @@ export function AccountDrawer({ pool, id, onClose, changed }: Props) {
                 <BudgetBar
                   key={each.endpoint}
                   endpoint={each.endpoint}
-                  left={each.left}
-                  limit={each.limit}
+                  left={each.expected}
+                  limit={each.most}
                   returnsIn={each.returns_in}
                   asOf={asOf}
-                  beside={each.why}
+                  beside={whyShut(each)}
                 />
               ))}
             </ul>
           </section>
         </>
       )}
+      <Timeline pool={pool} of={{ account: id }} calls={[]} />
     </Drawer>
   );
+}
+
+/** What there is to tell; "" is left out. */
+function factsOf(answer: AccountDetail, pool: string): Fact[] {
+  const here = answer.pools.find((each) => each.pool_id === pool);
+  const until = untilOf(answer, pool);
+  return [
+    ["In this pool", here ? (here.usable ? "may be used" : "may not be used now") : "not a part of it"],
+    ["Evidence", answer.evidence],
+    ["Told by", answer.by],
+    ["Since", answer.since && moment(answer.since)],
+    ["Until", until && moment(until)],
+    ["Handle", answer.handle && `@${answer.handle}`],
+    ["Connections", here?.connections.join(", ") || "none"],
+    ["Log-ins of 24 h", count(answer.logins_today)],
+    ["Log-in ends", answer.login_ends && moment(answer.login_ends)],
+    ["Proxy", answer.has_proxy ? "yes" : "none"],
+    ["Tags", answer.tags.join(", ")],
+    ["Notes", answer.notes],
+  ];
 }
 
 function askToStand(path: string, id: string, verb: "enable" | "disable", done: () => void): void {

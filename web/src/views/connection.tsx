@@ -1,17 +1,22 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { part, post } from "../api";
-import { feed, summary, weight } from "../feed";
-import { bytes, count, duration, moment, percent, time, words } from "../format";
+import { bytes, count, duration, moment, percent } from "../format";
 import { wantConnectionEvents } from "../live";
 import { ActButton } from "../parts/act-button";
+import { BudgetBar, whyShut } from "../parts/budget";
 import { confirm } from "../parts/dialog";
 import { Drawer } from "../parts/drawer";
 import { Facts, type Fact } from "../parts/facts";
 import { ProblemNote } from "../parts/problem";
+import { Sparkline } from "../parts/sparkline";
 import { State } from "../parts/state";
 import { usePolled } from "../polled";
-import { useStore, whole } from "../store";
-import { PRIORITIES, type Connection } from "../types";
+import { PRIORITIES, type Connection, type ConnectionDetail } from "../types";
+import { askToQuarantine } from "./quarantine";
+import { Timeline } from "./timeline";
+
+/** How many are shown, the most spent first; the account's drawer has all. */
+const BUDGETS = 6;
 
 interface Props {
   pool: string;
@@ -23,8 +28,9 @@ interface Props {
 /** One connection: its facts, what happens to it, and what can be done. */
 export function ConnectionDrawer({ pool, id, onClose, changed }: Props) {
   const path = `pools/${part(pool)}/connections/${part(id)}`;
-  const { answer, problem, again } = usePolled<Connection>(path, 2);
-
+  const { answer, problem, again } = usePolled<ConnectionDetail>(path, 2);
+  const [asOf, setAsOf] = useState(Date.now());
+  useEffect(() => setAsOf(Date.now()), [answer]);
   useEffect(wantConnectionEvents, []);
 
   const done = () => {
@@ -33,7 +39,7 @@ export function ConnectionDrawer({ pool, id, onClose, changed }: Props) {
   };
 
   return (
-    <Drawer title={id} onClose={onClose}>
+    <Drawer title={id} beside={answer && <State name={answer.state} />} onClose={onClose}>
       <ProblemNote text={problem} />
       {answer && (
         <>
@@ -52,53 +58,70 @@ export function ConnectionDrawer({ pool, id, onClose, changed }: Props) {
               Quarantine account…
             </ActButton>
           </div>
+          {answer.reason && <p class="callout">{answer.reason}</p>}
           <Facts facts={factsOf(answer)} />
+          <section>
+            <h3>Latest calls</h3>
+            {answer.response_times.length === 0 ? (
+              <p class="faint">It has made none yet.</p>
+            ) : (
+              <div class="row">
+                <Sparkline times={answer.response_times} />
+                <span class="faint">
+                  p50 {duration(answer.p50_response_time)}, p95 {duration(answer.p95_response_time)},{" "}
+                  {percent(answer.success_rate)} go well
+                </span>
+              </div>
+            )}
+          </section>
+          <section>
+            <h3>What its account may still send</h3>
+            {answer.budgets.length === 0 && <p class="faint">Nothing is spent, and nothing is capped.</p>}
+            <ul class="budgets">
+              {answer.budgets.slice(0, BUDGETS).map((each) => (
+                <BudgetBar
+                  key={each.endpoint}
+                  endpoint={each.endpoint}
+                  left={each.expected}
+                  limit={each.most}
+                  returnsIn={each.returns_in}
+                  asOf={asOf}
+                  beside={whyShut(each)}
+                />
+              ))}
+            </ul>
+            {answer.budgets.length > BUDGETS && (
+              <p class="faint">Of {count(answer.budgets.length - BUDGETS)} more, less is spent.</p>
+            )}
+          </section>
         </>
       )}
-      <Happened id={id} />
+      <Timeline pool={pool} of={{ connection: id }} calls={answer?.calls ?? []} />
     </Drawer>
   );
 }
 
 function factsOf(each: Connection): Fact[] {
+  const priority = each.priority === null ? "" : ` · ${PRIORITIES[each.priority - 1] ?? ""}`;
+  const until = moment(each.reservation_expires_at);
+  const reserved = each.reserved_for === null ? "nobody" : `${each.reserved_for} until ${until}`;
+  const costs = [
+    each.memory === null ? "" : `${bytes(each.memory)} of memory`,
+    each.cpu === null ? "" : `${duration(each.cpu)} of CPU`,
+    `${bytes(each.network)} sent and got`,
+  ].filter(Boolean);
   return [
-    ["State", <State name={each.state} />],
     ["Account", each.account_id],
+    ["Borrower", each.borrower === null ? "nobody" : `${each.borrower}${priority}`],
+    ["Reserved for", reserved],
     ["Health", `${percent(each.health)}${each.healthy ? "" : ", something speaks against it"}`],
-    ["Borrower", each.borrower ?? "nobody"],
-    ["Priority", each.priority === null ? "–" : (PRIORITIES[each.priority - 1] ?? "–")],
-    ["Reserved for", each.reserved_for ?? "nobody"],
-    ["Latency p50, p95", `${duration(each.p50_response_time)}, ${duration(each.p95_response_time)}`],
-    ["Calls that go well", percent(each.success_rate)],
-    ["Errors", count(each.error_count)],
     ["Leases", `${count(each.usage_count)}, ${duration(each.total_usage_time)} in all`],
+    ["Errors", count(each.error_count)],
     ["Idle for", duration(each.idle_time || null)],
-    ["Opened", moment(each.created_at)],
+    ["Opened", `${moment(each.created_at)}, client ${count(each.session_generation)} since`],
     ["Last used", moment(each.last_used_at)],
-    ["Client", `number ${count(each.session_generation)} of this connection`],
-    ["Memory, CPU", `${bytes(each.memory)}, ${duration(each.cpu)}`],
-    ["Network", bytes(each.network)],
+    ["Costs", costs.join(", ")],
   ];
-}
-
-/** What was told of it since the page listens. */
-function Happened({ id }: { id: string }) {
-  const own = useStore(feed, whole)
-    .filter((each) => each["connection_id"] === id)
-    .slice(0, 30);
-  return (
-    <section>
-      <h3>Events</h3>
-      {own.length === 0 && <p class="faint">None since you opened this.</p>}
-      <ul class="feed small">
-        {own.map((each) => (
-          <li key={each.key} data-weight={weight(each)}>
-            <time>{time(each.at)}</time> <b>{words(each.type)}</b> <span>{summary(each)}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
 }
 
 function askToClose(path: string, each: Connection, done: () => void): void {
@@ -121,24 +144,5 @@ function askToRelease(path: string, each: Connection, done: () => void): void {
     danger: true,
     run: () => post(`${path}/release`).then(done),
     done: `${each.connection_id} was taken back`,
-  });
-}
-
-/** Ask for a reason and a time, and leave an account alone. */
-export function askToQuarantine(pool: string, account: string, done: () => void): void {
-  confirm({
-    title: `Leave ${account} alone?`,
-    body: "This pool uses it no more for a while; its connections close as their leases end.",
-    verb: "Quarantine",
-    fields: [
-      { name: "reason", label: "Reason", required: true },
-      { name: "minutes", label: "Minutes", number: true, value: "30", required: true },
-    ],
-    run: (given) =>
-      post(`pools/${part(pool)}/accounts/${part(account)}/quarantine`, {
-        reason: given["reason"],
-        seconds: Number(given["minutes"]) * 60,
-      }).then(done),
-    done: `${account} is left alone`,
   });
 }

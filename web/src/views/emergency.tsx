@@ -1,6 +1,10 @@
 import { part, post } from "../api";
+import { feed } from "../feed";
+import { countdown } from "../format";
+import { useNow } from "../now";
 import { ActButton } from "../parts/act-button";
 import { confirm } from "../parts/dialog";
+import { useStore, whole } from "../store";
 
 const TOLD: Record<string, string> = {
   emergency: "Emergency stop: nothing below CRITICAL is sent.",
@@ -42,13 +46,29 @@ export function EmergencyButton({ pool, mode }: { pool: string; mode: string }) 
   );
 }
 
+/** What was said of the stop, if that was heard, and for how long it still is. */
+function WhyStopped({ pool }: { pool: string }) {
+  const now = useNow();
+  const stop = useStore(feed, whole).find((each) => each.type === "emergency_stop" && each.pool_id === pool);
+  if (!stop) return null;
+  const left = (Date.parse(stop.at ?? "") - now) / 1000 + Number(stop["seconds"]);
+  return (
+    <>
+      {String(stop["reason"])}
+      {left > 0 && `, for ${countdown(left)} more`}
+    </>
+  );
+}
+
 /** Why a pool does not serve, and the way back. */
 export function ModeBanner({ pool, mode }: { pool: string; mode: string }) {
   const told = TOLD[mode];
   if (!told) return null;
   return (
     <div class="banner" role="alert" data-mode={mode}>
-      <span>{told}</span>
+      <span>
+        {told} {mode === "emergency" && <WhyStopped pool={pool} />}
+      </span>
       {mode !== "closed" && mode !== "draining" && (
         <ActButton
           needs="operate"

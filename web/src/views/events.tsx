@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
-import { feed, summary, weight, type Item } from "../feed";
+import { feed, fetchEarlier, summary, weight, type Item } from "../feed";
 import { count, time, words } from "../format";
 import { wantConnectionEvents } from "../live";
 import { useStore, whole } from "../store";
+import type { ViewProps } from "../views";
 
 const SHOWN = 300;
 
@@ -16,21 +17,22 @@ const KINDS: [label: string, fits: (item: Item) => boolean][] = [
 ];
 
 /** What happens, as it happens. */
-export function Events({ pool }: { pool: string }) {
+export default function Events({ pool }: ViewProps) {
   const latest = useStore(feed, whole);
   const [held, setHeld] = useState<readonly Item[] | null>(null);
   const [kind, setKind] = useState("all");
   const [text, setText] = useState("");
 
   useEffect(wantConnectionEvents, []);
+  useEffect(() => void fetchEarlier(pool), [pool]);
 
   const fits = KINDS.find(([label]) => label === kind)?.[1] ?? (() => true);
   const word = text.trim().toLowerCase();
   const shown = (held ?? latest)
     .filter((item) => (item.pool_id == null || item.pool_id === pool) && fits(item))
     .filter((item) => !word || lineOf(item).toLowerCase().includes(word));
-  const newest = held?.[0]?.key ?? -1;
-  const missed = held === null ? 0 : latest.filter((item) => item.key > newest).length;
+  const seen = new Set(held?.map((item) => item.key));
+  const missed = held === null ? 0 : latest.filter((item) => !seen.has(item.key)).length;
 
   return (
     <>
@@ -44,7 +46,7 @@ export function Events({ pool }: { pool: string }) {
         >
           {held === null ? "Pause" : "Go on"}
         </button>
-        <span class="faint" role="status">
+        <span class="total" role="status">
           {held === null ? "" : `paused, ${count(missed)} more since`}
         </span>
         <select aria-label="Kind" value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
@@ -61,11 +63,13 @@ export function Events({ pool }: { pool: string }) {
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </div>
-      {shown.length === 0 && <p class="empty">Nothing yet. Events come here from now on.</p>}
-      <ul class="feed" tabIndex={0} aria-label="Events, the latest first">
+      {shown.length === 0 && (
+        <p class="empty">Nothing that fits is remembered. Events come here as they happen.</p>
+      )}
+      <ul class="feed" tabIndex={0} aria-label="Events, the latest first" hidden={shown.length === 0}>
         {shown.slice(0, SHOWN).map((item) => (
           <li key={item.key} data-weight={weight(item)}>
-            <time>{time(item.at)}</time> <b>{words(item.type)}</b>{" "}
+            <time dateTime={item.at}>{time(item.at)}</time> <b>{words(item.type)}</b>{" "}
             <span class="whose">{String(item["connection_id"] ?? item["account_id"] ?? "")}</span>{" "}
             <span>{summary(item)}</span>
           </li>

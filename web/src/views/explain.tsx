@@ -52,6 +52,9 @@ export function Explain({ pool }: { pool: string }) {
       </form>
       <ProblemNote text={problem} />
       <p role="status">{told?.sentence ?? ""}</p>
+      {!told && !problem && (
+        <p class="faint">It is only told what such a request would wait for now. Nothing is asked for.</p>
+      )}
     </section>
   );
 }

@@ -22,7 +22,7 @@ export function LogIn() {
   return (
     <main class="log-in">
       <form class="panel" onSubmit={(event) => void submit(event)}>
-        <h1>twikit-pool</h1>
+        <h1 class="brand">twikit-pool</h1>
         <label>
           Token
           <input
@@ -40,7 +40,8 @@ export function LogIn() {
           Log in
         </button>
         <p class="faint">
-          <code>twikit-pool tokens create dashboard --scope operate</code> makes one.
+          Make one with
+          <code>twikit-pool tokens create dashboard --scope operate</code>
         </p>
       </form>
     </main>

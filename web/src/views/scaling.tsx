@@ -1,11 +1,25 @@
+import { useEffect } from "preact/hooks";
 import { part } from "../api";
 import { count, moment, percent, rate, words } from "../format";
+import { fetchHistory, history, RANGES } from "../history";
+import type { Line } from "../parts/chart";
+import { lazy } from "../parts/lazy";
 import { ProblemNote } from "../parts/problem";
 import { usePolled } from "../polled";
+import { useStore, whole } from "../store";
 import type { Decision, Scaling as Told } from "../types";
+import type { ViewProps } from "../views";
+
+const Chart = lazy(() => import("../parts/chart"));
+
+const SIZES: Line[] = [
+  { figure: "total", label: "size", colour: "line-1", filled: true },
+  { figure: "target", label: "target", colour: "line-3", dashed: true },
+  { figure: "active", label: "in use", colour: "line-2" },
+];
 
 /** How many connections there should be, and why. */
-export function Scaling({ pool }: { pool: string }) {
+export default function Scaling({ pool }: ViewProps) {
   const { answer, problem } = usePolled<Told>(`pools/${part(pool)}/scaling?limit=100`, 2);
   return (
     <>
@@ -15,6 +29,7 @@ export function Scaling({ pool }: { pool: string }) {
         <>
           <Sizes told={answer} />
           <Latest told={answer} />
+          <Course pool={pool} />
           <Decisions told={answer} />
         </>
       )}
@@ -42,6 +57,25 @@ function Sizes({ told }: { told: Told }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** How the size went, over the range that the overview shows. */
+function Course({ pool }: { pool: string }) {
+  const shown = useStore(history, whole);
+  const range = shown?.range ?? RANGES[0];
+  useEffect(() => void fetchHistory(pool, range), [pool]);
+  return (
+    <div class="charts">
+      <Chart
+        title={`Size, ${range.label}`}
+        columns={shown?.pool === pool ? shown.columns : {}}
+        lines={SIZES}
+        range={range.seconds}
+        format={rate}
+        least={1}
+      />
+    </div>
   );
 }
 
