@@ -26,6 +26,9 @@ from twikit_pool.scaling.quality import flaps, waste
 BUCKET: Final = 300.0
 """Seconds of the forecast's buckets."""
 
+HORIZONS: Final = (300.0, 900.0, 3600.0)
+"""Seconds ahead that it says something of; those of a pool's."""
+
 WHOLE: Final = 12 * 60
 """Minutes that a day must have to be replayed."""
 
@@ -173,9 +176,8 @@ class Replay:
     def _predictions(self) -> Mapping[float, Mapping[float, Prediction]]:
         """What the forecaster says after each bucket."""
         if self._said is None:
-            self._said = _predictions(
-                self._before, [load for day in self._days.values() for load in day.loads]
-            )
+            loads = [load for day in self._days.values() for load in day.loads]
+            self._said = _predictions(self._before, loads, self._opening)
         return self._said
 
 
@@ -185,9 +187,11 @@ def scales(config: ConnectionPoolConfig) -> bool:
 
 
 def _predictions(
-    before: Sequence[Hour], loads: Iterable[MinuteLoad]
+    before: Sequence[Hour], loads: Iterable[MinuteLoad], opening: float
 ) -> Mapping[float, Mapping[float, Prediction]]:
-    forecaster = OnlineForecaster(BUCKET)
+    # The engine asks for the first horizon by which a connection is open; others are learned apart from it.
+    horizons = (BUCKET,) if opening <= BUCKET else HORIZONS
+    forecaster = OnlineForecaster(BUCKET, horizons)
     forecaster.warm_up([], hours=[(each.at, load_of(each.point)) for each in before])
     said: dict[float, Mapping[float, Prediction]] = {}
     for bucket, group in groupby(loads, key=lambda each: each.minute.at // BUCKET * BUCKET):

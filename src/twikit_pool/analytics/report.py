@@ -399,6 +399,7 @@ class PoolReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a pool did in a timeframe, what is to be expected, and what should be changed.
 
     Attributes:
+        recommendations: what should be changed; None where nobody has looked, or too few days are known.
         series: hour by hour: `at` (start, seconds since 1970), `calls` and `errors` a second, `load` and
             `size` (means), `needed` (connections), `late` (share), `response_p95`, `queue_p95`.
         notes: what is missing from it, and why.

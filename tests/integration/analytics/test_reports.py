@@ -141,7 +141,7 @@ async def test_the_service_makes_reports(tmp_path: Path) -> None:
         table = await http.get("/v1/pools/default/report.csv?last=1h")
         assert table.headers["Content-Type"].startswith("text/csv")
         assert (await http.get("/v1/pools/none/report")).status_code == 404
-        assert (await http.get("/v1/pools/default/report?last=7x")).status_code == 400
+        assert (await http.get("/v1/pools/default/report?last=7x")).status_code == 422
         assert (await http.get("/v1/pools/default/report?plan=nothing=1")).status_code == 422
     async with served(tmp_path / "b") as daemon, daemon.client(None) as http:
         assert (await http.get("/v1/pools/default/report")).status_code == 401

@@ -108,7 +108,7 @@ def test_the_next_day_is_expected_as_days_were(clean: PoolReport) -> None:
 def test_too_few_days_say_nothing(clean_week: Week) -> None:
     recorded = clean_week.recorded(days=2)
     report = report_of(recorded, MADE)
-    assert report.recommendations == []
+    assert report.recommendations is None
     assert any("fewer than 3 days" in each for each in report.notes)
 
 

@@ -115,14 +115,17 @@ function Told({ report }: { report: Report }) {
           </div>
         ))}
       </dl>
-      <section class="panel">
-        <h2>What to change</h2>
-        {report.recommendations?.length ? (
-          report.recommendations.map((each) => <Change key={each.title} change={each} />)
-        ) : (
-          <p class="faint">Nothing: no change, replayed, would have been clearly better.</p>
-        )}
-      </section>
+      {report.recommendations && (
+        <section class="panel">
+          <h2>What to change</h2>
+          {report.recommendations.length === 0 && (
+            <p class="faint">Nothing: no change, replayed, would have been clearly better.</p>
+          )}
+          {report.recommendations.map((each) => (
+            <Change key={each.title} change={each} />
+          ))}
+        </section>
+      )}
       <section class="panel">
         <h2>What was unusual</h2>
         {report.anomalies.length === 0 && <p class="faint">Nothing that the hour and chance do not explain.</p>}

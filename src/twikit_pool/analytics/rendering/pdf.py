@@ -29,7 +29,7 @@ PAGE: Final = """
     ..report.facts.flatten().map(each => [#each])
   )
   #heading(level: 2, "What to change")
-  #if report.changes.len() == 0 [Nothing: no change, replayed, would have been clearly better.]
+  #if report.changes.len() == 0 [#report.unchanged]
   #for change in report.changes [
     #block(breakable: false, stroke: (left: 2pt + rgb("#1d5fd1")), inset: (left: 8pt, y: 4pt))[
       *#change.title* \\
@@ -100,6 +100,9 @@ def _told(report: PoolReport, folder: Path, place: int) -> dict[str, Any]:
             }
             for each in report.recommendations or ()
         ],
+        "unchanged": "; ".join(report.notes)
+        if report.recommendations is None
+        else "Nothing: no change, replayed, would have been clearly better.",
         "anomalies": [each.sentence for each in report.anomalies],
         "charts": [path.relative_to(folder).as_posix() for path in charts],
     }
