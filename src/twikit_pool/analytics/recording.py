@@ -40,8 +40,6 @@ FIGURES: Final = (
     "reserved",
     "unhealthy",
     "most",
-    "wanted",
-    "queued",
     "acquired",
     "timed_out",
     "load",
@@ -109,8 +107,6 @@ class Minute(NamedTuple):
     reserved: float
     unhealthy: float
     most: float
-    wanted: float | None
-    queued: float
     acquired: float
     timed_out: float
     busy: float
@@ -250,7 +246,7 @@ def _minutes(columns: Columns) -> list[Minute]:
     """The rows that are minutes; what is older is kept by the hour alone."""
     rows = zip(columns["at"], columns["seconds"], *(columns[name] for name in FIGURES), strict=True)
     found: list[Minute] = []
-    for ended, seconds, total, reserved, unhealthy, most, wanted, queued, *rates in rows:
+    for ended, seconds, total, reserved, unhealthy, most, *rates in rows:
         if not ended or not seconds or seconds > FINE:
             continue
         acquired, timed_out, load, calls, errors = ((each or 0.0) * seconds for each in rates)
@@ -262,8 +258,6 @@ def _minutes(columns: Columns) -> list[Minute]:
                 reserved=reserved or 0.0,
                 unhealthy=unhealthy or 0.0,
                 most=most or 0.0,
-                wanted=wanted,
-                queued=queued or 0.0,
                 acquired=acquired,
                 timed_out=timed_out,
                 busy=load,

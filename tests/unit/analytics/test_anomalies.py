@@ -14,7 +14,7 @@ from twikit_pool.analytics.report import Anomaly
 from twikit_pool.analytics.seasonal import HourlyValue, Usual, hour_of_week, weekend
 from twikit_pool.analytics.trends import FIGURES, trend
 from twikit_pool.metrics.histogram import Histogram
-from twikit_pool.metrics.history.figures import Times
+from twikit_pool.metrics.history.figures import Point, Times
 from twikit_pool.metrics.pool_metrics import PoolMetrics
 
 
@@ -33,7 +33,7 @@ def hours(days: int, seed: int, memory: float = 0.5, spread: float = 0.05) -> li
     return made
 
 
-def of(at: float, calls: int, errors: int, slow: float = 1.0) -> object:
+def of(at: float, calls: int, errors: int, slow: float = 1.0) -> Point:
     return point_of(
         at,
         HOUR,

@@ -110,8 +110,6 @@ def minute_of(at: float, point: Point) -> Minute:
         reserved=point.reserved,
         unhealthy=point.unhealthy,
         most=point.most,
-        wanted=point.wanted,
-        queued=point.queued,
         acquired=point.acquired,
         timed_out=point.timed_out,
         busy=point.busy_time,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Controller, get
@@ -17,6 +17,9 @@ from twikit_pool.service.tokens import Scope
 Step = Annotated[float, QueryParameter(ge=0, le=86_400)]
 Names = Annotated[str | None, QueryParameter(max_length=1_000, description="Figures, joined by commas.")]
 Word = Annotated[str | None, QueryParameter(max_length=100)]
+
+FIRST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+LAST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +84,8 @@ class MetricsHistory(Controller):
         pool: FromPath[str],
         kind: Word = None,
         account: Word = None,
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: FromQuery[datetime | float | None] = None,
+        until: FromQuery[datetime | float | None] = None,
         limit: Limit = USUAL,
         before: Word = None,
     ) -> EventPage:
@@ -95,12 +98,15 @@ class MetricsHistory(Controller):
             service.pool(pool).pool_id,
             kind=kind,
             account_id=account,
-            since=since,
-            until=until,
+            since=_moment(since),
+            until=_moment(until),
             limit=limit,
             before=before,
         )
 
 
 def _moment(given: datetime | float | None) -> datetime | None:
-    return datetime.fromtimestamp(given, UTC) if isinstance(given, float | int) else given
+    """A time, or seconds since 1970; what is beyond all calendars is at their end."""
+    if isinstance(given, float | int):
+        return datetime.fromtimestamp(min(max(given, FIRST), LAST), UTC)
+    return given
