@@ -39,7 +39,14 @@ if TYPE_CHECKING:
 PATIENCE: Final = 120.0
 """Seconds for a report of the service."""
 
-Plan = Annotated[tuple[str, ...], Parameter(name="--plan", negative="", help="May be given several times.")]
+Plan = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--plan",
+        negative="",
+        help="Say what a rate takes: search_tweet=5 is five searches a second. May be given several times.",
+    ),
+]
 File = Annotated[Path | None, Parameter(allow_leading_hyphen=False)]
 
 
@@ -67,7 +74,7 @@ async def report(
         csv: a file for all of it, a figure on each line.
         charts: a folder for the charts as PNG and SVG (extra `reports`).
         pdf: a file for a PDF (extra `reports`).
-        plan: a rate of which to say what it takes: search_tweet=5 is five searches a second.
+        plan: rates of which to say what they take.
         suggest: look for what should be changed.
         history: the history to read: the path of an SQLite file, or a URL. The service is not asked.
         url: the service's address; http://127.0.0.1:8700 when not given.

@@ -75,7 +75,7 @@ def _lines(title: str, at: Sequence[Any], series: Any, names: Sequence[str], uni
     for name in names:
         values = [float("nan") if each is None else each for each in series[name]]
         axes.plot(at, values, label=name.replace("_", " "), linewidth=1.2)
-    _finish(figure, axes, unit)
+    _finish(axes, unit)
     return figure
 
 
@@ -97,13 +97,13 @@ def _forecast(report: PoolReport) -> Any:
         at, [each.lower for each in hours], [each.upper for each in hours], alpha=0.2, label="band"
     )
     axes.plot(at, [each.expected for each in hours], label="expected")
-    _finish(figure, axes, "erlangs")
+    _finish(axes, "erlangs")
     return figure
 
 
-def _finish(figure: Any, axes: Any, unit: str) -> None:
+def _finish(axes: Any, unit: str) -> None:
     axes.set_ylabel(unit)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=9)
-    figure.autofmt_xdate(rotation=0, ha="center")
+    axes.tick_params(labelsize=8)
