@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+PAGE   := src/twikit_pool/service/page/index.html
 
 SEEDS  ?= 100
 
-.PHONY: run serve page test check format lint types imports setup bench simulate coverage mutants clean
+.PHONY: run serve page browser test check format lint types imports setup bench simulate coverage mutants clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -20,14 +21,20 @@ run: $(STAMP)  ## the main job: a mixed workload over simulated accounts
 	@rm -f out/results.jsonl out/results.jsonl.*
 	$(BIN)/twikit-pool run examples/mixed.jsonl --sandbox 25 --results out/results.jsonl
 
-serve: $(STAMP)  ## the service over simulated accounts; it prints its address and a token
+serve: $(STAMP) $(PAGE)  ## the service over simulated accounts; it prints its address and a token
 	$(BIN)/twikit-pool serve --sandbox 25
 
 page:  ## the dashboard, from web/; needs Node 20.19 or later
 	@command -v npm >/dev/null || { echo "npm is not there: install Node 20.19 or later (the wheel has the page built)"; exit 1; }
-	cd web && npm ci --silent && npm run build
+	cd web && npm ci --silent --fetch-retries 1 --fetch-timeout 30000 && npm run --silent build
 
-test: $(STAMP)
+$(PAGE): $(shell find web -type f -not -path 'web/node_modules/*')
+	@$(MAKE) --no-print-directory page || echo "the dashboard is not built; all else works without it"
+
+browser:  ## what tests/browser drives; Debian's package, where it can be installed
+	@test -x /usr/bin/chromium || scripts/install-chromium.sh || echo "Chromium is not there; tests/browser is skipped"
+
+test: $(STAMP) $(PAGE) browser
 	$(BIN)/python -m pytest
 
 format: $(STAMP)

@@ -9,6 +9,6 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "run this as root: sudo $0" >&2
     exit 1
 fi
-apt-get update
+apt-get -o Acquire::http::Timeout=20 update
 apt-get install --yes --no-install-recommends chromium fonts-dejavu-core
 chromium --version

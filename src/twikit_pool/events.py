@@ -380,6 +380,45 @@ class ResourcesOptimized(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEvent(Event):
+    """Something about a batch of jobs that a service carries out."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBegun(BatchEvent):
+    """A batch of so many jobs has begun, or goes on; `name` is what its owner calls it."""
+
+    name: str
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress(BatchEvent):
+    """How many of its jobs have ended, have a request under way, and wait; told once a second at most.
+
+    `outcomes` tells how many ended how.
+    """
+
+    jobs: int
+    ended: int
+    running: int
+    waiting: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEnded(BatchEvent):
+    """A batch is `done`, `stopped` or `failed`, and why; `undone` of its jobs were not sent."""
+
+    state: str
+    reason: str
+    outcomes: Mapping[str, int]
+    undone: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryFailed(Event):
     """The history cannot be written since now, and why; the pool goes on, and what happens waits in memory.
 

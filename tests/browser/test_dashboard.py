@@ -14,11 +14,16 @@ from twikit_pool.pool import ConnectionPriority, ConnectionRequest
 from twikit_pool.service.tokens import Scope
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
 
 pytestmark = pytest.mark.timeout(120)
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+FIRST_LOAD = 65_000
+"""Bytes that are loaded before the first figures stand; what draws the charts comes after it."""
+
+CHARTS = 60_000
+
 VIEWS = ("overview", "connections", "accounts", "scaling", "reservations", "events")
 
 
@@ -90,6 +95,118 @@ async def test_what_the_token_may_not_do_is_disabled_with_a_reason(tmp_path: Pat
 # ------------------------------------------------------------ each view
 
 
+async def test_the_first_view_is_small_and_the_others_come_when_they_are_shown(
+    tmp_path: Path, browse: Any
+) -> None:
+    async with simulated(tmp_path, 6) as house, browse(house) as browsing:
+        page = browsing.page
+        await page.get_by_role("img", name=re.compile("^Time to acquire")).wait_for()
+        sizes: dict[str, int] = await page.evaluate(
+            """() => Object.fromEntries(
+              [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+                .filter((each) => !each.name.includes("/v1/"))
+                .map((each) => [each.name.split("/").at(-1).split("-")[0], each.decodedBodySize]))"""
+        )
+        charts = sizes.pop("chart")
+        assert sum(sizes.values()) < FIRST_LOAD, sizes
+        assert charts < CHARTS
+        assert not sizes.keys() & {"connections", "accounts", "scaling", "reservations", "events"}
+
+
+async def test_a_view_that_cannot_be_fetched_says_so(tmp_path: Path, browse: Any) -> None:
+    async with simulated(tmp_path, 6) as house, browse(house) as browsing:
+        page = browsing.page
+        await page.route("**/assets/scaling-*.js", lambda route: route.abort())
+        await page.evaluate("location.hash = '/scaling'")
+        await page.get_by_role("alert").get_by_text("could not be fetched").wait_for()
+        await page.unroute("**/assets/scaling-*.js")
+        await page.get_by_role("button", name="Load the page anew").click()
+        await page.get_by_role("heading", name="Scaling").wait_for()
+
+
+async def test_what_happened_before_the_page_was_opened_is_told(tmp_path: Path, browse: Any) -> None:
+    async with simulated(tmp_path) as house:
+        house.pool.quarantine("sim_009", "complaints", 600)
+        async with browse(house) as browsing:
+            page = browsing.page
+            await choose_pool(page)
+            told = page.locator(".timeline li", has_text="account quarantined")
+            assert "for 10 min 0 s · complaints" in await told.inner_text()
+            await page.get_by_role("link", name="quarantined 1").click()
+            await comes_to(page.locator("tbody tr th").all_inner_texts, ["sim_009"])
+            assert await page.get_by_label("State").input_value() == "quarantined"
+            await page.get_by_role("row", name="sim_009").get_by_text(re.compile(r"(9|10):\d\d")).wait_for()
+            await page.get_by_label("State").select_option("active")
+            await comes_to(page.locator(".tools [role=status]").inner_text, "22")
+            await page.get_by_label("State").select_option("cannot be used now")
+            await page.get_by_role("button", name="sim_009").click()
+            drawer = page.get_by_role("complementary", name="sim_009")
+            await drawer.locator(".callout", has_text="quarantined: complaints").wait_for()
+            await drawer.locator(".timeline li", has_text="account quarantined").wait_for()
+
+
+async def test_connections_show_their_calls_their_budget_and_a_reason(tmp_path: Path, browse: Any) -> None:
+    async with simulated(tmp_path) as house, browse(house, view="connections") as browsing:
+        page, pool = browsing.page, house.pool
+        await choose_pool(page)
+        for _ in range(3):
+            await pool.execute("search_tweet", account="sim_008", query="news")
+        row = page.get_by_role("row", name="sim_008#1")
+        await row.get_by_role("img", name=re.compile("latest 3 calls")).wait_for()
+        await row.get_by_text("47 of 50").wait_for()
+        await row.get_by_text(re.compile(r"^0:\d\d$")).wait_for()
+        await page.get_by_role("button", name="Latency").click()
+        await comes_to(page.locator("tbody tr th").first.inner_text, "sim_008#1")
+        pool.connection("sim_011#1").member.windows.rest("SearchTimeline", 600, "X said so")
+        await page.get_by_role("row", name="sim_011#1").get_by_text("cooling: SearchTimeline").wait_for()
+        await page.get_by_role("button", name="sim_008#1").click()
+        drawer = page.get_by_role("complementary", name="sim_008#1")
+        calls = drawer.locator(".timeline li", has_text="search tweet")
+        await comes_to(calls.count, 3)
+        assert "ok in" in await calls.first.inner_text()
+        await drawer.get_by_label("SearchTimeline: calls left").wait_for(state="attached")
+        await page.get_by_role("button", name="Idle").wait_for(state="hidden")
+
+
+async def test_reservations_are_made_extended_and_ended(tmp_path: Path, browse: Any) -> None:
+    async with simulated(tmp_path) as house, browse(house, Scope.EXECUTE, "reservations") as browsing:
+        page, pool = browsing.page, house.pool
+        await choose_pool(page)
+        dialog = page.get_by_role("dialog")
+
+        async def ask(**given: str) -> None:
+            await page.get_by_role("button", name="Reserve…").click()
+            for label, value in given.items():
+                await dialog.get_by_label(label.replace("_", " ")).fill(value)
+
+        await ask(Owner="newsroom", How_many="2", Minutes="10")
+        await dialog.get_by_label("Priority").select_option("HIGH")
+        await dialog.get_by_role("button", name="Reserve").click()
+        await comes_to(page.get_by_role("row", name="newsroom").count, 2)
+        assert {each.priority for each in pool.reservations("newsroom")} == {ConnectionPriority.HIGH}
+        await ask(Owner="spring", Accounts="sim_020, nobody, sim_021", Minutes="5")
+        await dialog.get_by_role("button", name="Reserve").click()
+        problem = dialog.get_by_role("alert")
+        assert "1 of 3 are kept; nobody is not: pool 'default' has no account" in await problem.inner_text()
+        assert [each.account_id for each in pool.reservations("spring")] == ["sim_020"]
+        await dialog.get_by_label("Accounts").fill("sim_021 sim_021")
+        await dialog.get_by_role("button", name="Reserve").click()
+        await problem.get_by_text("sim_021 is named twice").wait_for()
+        await dialog.get_by_label("Accounts").fill("sim_021")
+        await dialog.get_by_label("Minutes").fill("0")
+        await dialog.get_by_role("button", name="Reserve").click()
+        await problem.get_by_text("longer than 0 minutes").wait_for()
+        await dialog.get_by_role("button", name="Cancel").click()
+        row = page.get_by_role("row", name="spring")
+        await row.get_by_role("button", name="Extend…").click()
+        await dialog.get_by_label("Minutes from now").fill("60")
+        await dialog.get_by_role("button", name="Keep it so long").click()
+        await row.get_by_text(re.compile(r"(59:|1:00:)\d\d")).wait_for()
+        await row.get_by_role("button", name="End…", exact=True).click()
+        await dialog.get_by_role("button", name="End it").click()
+        await comes_to(row.count, 0)
+
+
 async def test_the_overview_shows_figures_as_they_come(tmp_path: Path, browse: Any) -> None:
     async with simulated(tmp_path) as house, load(house.pool), browse(house) as browsing:
         page = browsing.page
@@ -106,8 +223,33 @@ async def test_the_overview_shows_figures_as_they_come(tmp_path: Path, browse: A
         for each in ("1 h", "24 h"):
             await page.get_by_role("button", name=each).click()
             assert await page.get_by_role("button", name=each).get_attribute("aria-pressed") == "true"
+        week = page.get_by_role("button", name="7 d")
+        assert await week.get_attribute("aria-disabled") == "true"
+        assert "keeps figures for 1 d" in (await week.get_attribute("title") or "")
+        await page.get_by_role("button", name="24 h").click()
+        await connections.wait_for()
         await page.locator(".u-over").first.hover(position={"x": 1, "y": 50})
         assert await page.locator(".legend .when").all_inner_texts() != ["now"] * 3, "one crosshair for all"
+
+
+async def test_a_week_is_offered_where_the_service_keeps_one(tmp_path: Path, browse: Any) -> None:
+    asked: list[str] = []
+
+    async def keeps_a_week(route: Route) -> None:
+        asked.append(route.request.url)
+        told = await (await route.fetch()).json()
+        await route.fulfill(json={**told, "kept": 7 * 86_400})
+
+    async with simulated(tmp_path, 6) as house, browse(house, view="scaling") as browsing:
+        page = browsing.page
+        await page.route("**/metrics/history?*", keeps_a_week)
+        await go_to(page, "overview")
+        week = page.get_by_role("button", name="7 d")
+        await comes_to(lambda: week.get_attribute("aria-disabled"), None)
+        await week.click()
+        assert await week.get_attribute("aria-pressed") == "true"
+        await comes_to(lambda: asyncio.sleep(0, len(asked) > 0 and "step=900" in asked[-1]), wanted=True)
+        await page.get_by_role("img", name=re.compile("^Connections: total")).wait_for()
 
 
 async def test_another_pool_is_looked_at(tmp_path: Path, browse: Any) -> None:
@@ -229,7 +371,7 @@ async def test_reservations_and_the_waiting_line(tmp_path: Path, browse: Any) ->
         lease.release()
         await waiting
         await page.get_by_text("Nobody waits.").wait_for()
-        await row.get_by_role("button", name="End…").click()
+        await row.get_by_role("button", name="End…", exact=True).click()
         await page.get_by_role("dialog").get_by_role("button", name="End it").click()
         await page.get_by_text("Nothing is reserved.").wait_for()
         assert pool.reservations() == []
@@ -400,8 +542,19 @@ async def test_axe_finds_no_serious_violation(tmp_path: Path, browse: Any, colou
                 await page.locator("tbody th button").first.click()
                 await asyncio.sleep(1)
             found += [f"{view}: {each}" for each in await _violations(page)]
+        await go_to(page, "reservations")
+        await page.get_by_role("button", name="Reserve…").click()
+        found += [f"reserve: {each}" for each in await _violations(page)]
+        await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Emergency stop").click()
         found += [f"dialog: {each}" for each in await _violations(page)]
+        await page.get_by_label("Reason").fill("a drill")
+        await page.get_by_role("dialog").get_by_role("button", name="Stop now").click()
+        await page.locator(".banner").get_by_text("a drill").wait_for()
+        found += [f"stopped: {each}" for each in await _violations(page)]
+        await page.get_by_role("button", name="Log out").click()
+        await page.get_by_label("Token").wait_for()
+        found += [f"log-in: {each}" for each in await _violations(page)]
         assert found == []
 
 

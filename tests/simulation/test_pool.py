@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 
 import pytest
 
@@ -38,6 +39,7 @@ from twikit_pool.pool import (
     Lease,
     TwikitConnectionPool,
 )
+from twikit_pool.sessions.actions import GetUser
 from twikit_pool.sessions.outcomes import CallFailed, Outcome
 
 ANY_LIKE = ConnectionRequest(action="like_tweet")
@@ -450,3 +452,18 @@ def test_a_cancelled_call_leaves_a_renewed_client_to_the_next_caller() -> None:
             assert x.links[0].renewals == 1
 
     simulate(main)
+
+
+def test_who_waits_without_end_outlasts_the_pools_own_timeout() -> None:
+    async def scene(loop: SimulatedLoop) -> None:
+        async with pool_of(SimulatedX(loop), 1, ConnectionPoolConfig(acquire_timeout=1)) as pool:
+            holder = await pool.acquire()
+            patient = loop.create_task(pool.perform(GetUser(handle="x"), timeout=inf))
+            with pytest.raises(AcquireTimeoutError):
+                await pool.acquire()
+            await asyncio.sleep(5_000)
+            assert pool.waiting == 1
+            holder.release()
+            assert (await patient).account_id == "a0"
+
+    simulate(scene)

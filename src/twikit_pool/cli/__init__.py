@@ -37,6 +37,12 @@ app.command("twikit_pool.cli.serve:serve", name="serve", help="Serve pools over 
 app.command("twikit_pool.cli.config:app", name="config", help="The settings of the service.")
 app.command("twikit_pool.cli.tokens:app", name="tokens", help="Who may use the service.")
 app.command(
+    "twikit_pool.cli.completion:completion", name="completion", help="Completion for bash, zsh and fish."
+)
+app.command("twikit_pool.cli.pools:pools", name="pools", help="The pools of a service.", group=SERVICE)
+app.command("twikit_pool.cli.events:events", name="events", help="What happens in its pools.", group=SERVICE)
+app.command("twikit_pool.cli.top.command:top", name="top", help="Its pools live, as htop.", group=SERVICE)
+app.command(
     "twikit_pool.cli.remote:status",
     name="status",
     help="What the pools of a service are doing.",
@@ -56,6 +62,9 @@ app.command(
 )
 app.command(
     "twikit_pool.cli.report:report", name="report", help="What pools did, and what should be changed."
+)
+app.command(
+    "twikit_pool.cli.jobs:app", name="jobs", help="Batches of jobs that a service carries out.", group=SERVICE
 )
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")
 

@@ -21,7 +21,7 @@ class Courtesy:
         try:
             return self._stream.write(text)
         except OSError:
-            self._fall_silent()
+            self.fall_silent()
             return len(text)
 
     def flush(self) -> None:
@@ -29,7 +29,7 @@ class Courtesy:
         try:
             self._stream.flush()
         except OSError:
-            self._fall_silent()
+            self.fall_silent()
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
@@ -39,7 +39,8 @@ class Courtesy:
         """The stream's descriptor."""
         return self._stream.fileno()
 
-    def _fall_silent(self) -> None:
+    def fall_silent(self) -> None:
+        """Write nothing any more."""
         # What is still buffered would fail again at exit, and change the exit code.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())

@@ -48,7 +48,7 @@ async def status(pool: str | None = None, /, *, url: Url = None, json: AsJson = 
         url: the service's address; http://127.0.0.1:8700 when not given.
         json: one JSON array, for programs.
     """
-    async with _asked(url) as remote:
+    async with asked(url) as remote:
         every = await remote.wire.ask("GET", "/v1/pools", timeout=QUICK)
     shown = [each for each in every if pool in (None, each["pool_id"])]
     if pool is not None and not shown:
@@ -56,7 +56,7 @@ async def status(pool: str | None = None, /, *, url: Url = None, json: AsJson = 
             f"the service has no pool {pool!r}: it has {', '.join(each['pool_id'] for each in every)}"
         )
     if json:
-        _print_json(shown)
+        print_json(shown)
     else:
         table = Table("pool", "mode", "in use", "free", "waiting", "longest wait", "accounts", "ill")
         for each in shown:
@@ -96,10 +96,10 @@ async def connections(
     """
     wanted = {"state": state, "account": account, "limit": limit}
     query = "&".join(f"{name}={quote(str(value))}" for name, value in wanted.items() if value is not None)
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         page = await remote.ask("GET", f"/connections?{query}", timeout=QUICK)
     if json:
-        _print_json(page)
+        print_json(page)
         return 0
     table = Table("connection", "state", "health", "calls in", "leases", "idle", "kept for", "borrower")
     for each in page["items"]:
@@ -151,10 +151,10 @@ async def reserve(
         "duration": seconds,
         "priority": PRIORITIES[priority],
     }
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         made = await remote.ask("POST", "/reservations", body, timeout=QUICK)
     if json:
-        _print_json(made)
+        print_json(made)
     else:
         print(made["id"])
     return 0
@@ -168,7 +168,7 @@ async def release(reservation: str, /, *, pool: str = "default", url: Url = None
         pool: of which pool.
         url: the service's address; http://127.0.0.1:8700 when not given.
     """
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         await remote.ask("DELETE", f"/reservations/{quote(reservation, safe='')}", timeout=QUICK)
     courteous(sys.stdout).print("it is released")
     return 0
@@ -184,7 +184,7 @@ async def stop(reason: str, /, *, pool: str = "default", pause: float | None = N
         url: the service's address; http://127.0.0.1:8700 when not given.
     """
     body: dict[str, Any] = {"reason": reason} | ({} if pause is None else {"pause": pause})
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         told = await remote.ask("POST", "/emergency-stop", body, timeout=QUICK)
     courteous(sys.stdout).print(f"{pool} is stopped: {told['active']} leases may send nothing any more")
     return 0
@@ -197,7 +197,7 @@ async def resume(*, pool: str = "default", url: Url = None) -> int:
         pool: which.
         url: the service's address; http://127.0.0.1:8700 when not given.
     """
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         told = await remote.ask("POST", "/resume", timeout=QUICK)
     courteous(sys.stdout).print(f"{pool} is {told['mode']}")
     return 0
@@ -221,17 +221,22 @@ async def explain(
         url: the service's address; http://127.0.0.1:8700 when not given.
         json: all that the sentence is made of, for programs.
     """
-    async with _asked(url, pool) as remote:
+    async with asked(url, pool) as remote:
         told = await remote.explain(action=action, account_id=account)
     if json:
-        _print_json(told)
+        print_json(told)
     else:
         print(told["sentence"])
     return 0
 
 
 @asynccontextmanager
-async def _asked(url: str | None, pool: str = "default") -> AsyncGenerator[RemotePool]:
+async def asked(url: str | None, pool: str = "default") -> AsyncGenerator[RemotePool]:
+    """A pool of the service that is there.
+
+    Raises:
+        ConfigError: there is no token.
+    """
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise ConfigError(f"{TOKEN} is not set: put a token there; `twikit-pool tokens create` makes one")
@@ -239,5 +244,6 @@ async def _asked(url: str | None, pool: str = "default") -> AsyncGenerator[Remot
         yield remote
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print a value on one line, for programs."""
     print(msgspec.json.encode(value).decode())

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 from cyclopts import Parameter
 
 from twikit_pool.accounts.locations import data_folder
@@ -103,6 +104,12 @@ class _Daemon:
                 sandbox=accounts.sandbox,
                 sandbox_faults=accounts.sandbox_faults,
                 simulator=accounts.simulator,
+                engagement=settings.jobs.allow_engagement,
+            )
+            jobs = msgspec.structs.replace(
+                settings.jobs,
+                folder=settings.jobs.folder or self._folder / "jobs",
+                allow_engagement=choice.may_engage,
             )
             book = TokenBook(at.tokens or self._folder / "tokens.json", clock)
             audit = Audit(at.audit or self._folder / "audit.log", clock)
@@ -114,7 +121,7 @@ class _Daemon:
             for name, made in settings.pools.items():
                 await self._make_pool(manager, name, made.config, made.accept_tags, shared=made.shared)
             access = Access(book, clock, rate=at.requests_per_second, burst=at.burst, origins=at.origins)
-            service = Service(sessions, manager, access, audit)
+            service = Service(sessions, manager, access, audit, jobs)
             limits = WireLimits(
                 header_bytes=at.max_header,
                 header_seconds=at.header_timeout,
@@ -138,7 +145,10 @@ class _Daemon:
                 service.ready = False
                 server.stop_accepting()
                 service.remote.leases.close()  # nobody can use them any more
-                await asyncio.gather(*(_drained(pool, patience) for pool in manager.pools.values()))
+                await asyncio.gather(
+                    service.batches.end(patience),
+                    *(_drained(pool, patience) for pool in manager.pools.values()),
+                )
 
     def _automation(self) -> Automation:
         given = self._settings.automation

@@ -9,12 +9,14 @@ from twikit_pool.client.errors import (
     RequestRefused,
     ServiceUnreachable,
 )
+from twikit_pool.client.jobs import RemoteBatch
 from twikit_pool.client.lease import RemoteLease
 from twikit_pool.client.pool import RemotePool
 
 __all__ = [
     "AccessRefused",
     "AnswerLost",
+    "RemoteBatch",
     "RemoteCallFailed",
     "RemoteError",
     "RemoteLease",

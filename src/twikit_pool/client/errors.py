@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -34,12 +35,18 @@ class AccessRefused(RemoteError):
 
 
 class RequestRefused(RemoteError):
-    """The service does not do what was asked; `status` and `title` say of what kind it is."""
+    """The service does not do what was asked; `status` and `title` say of what kind it is.
 
-    def __init__(self, message: str, status: int, title: str) -> None:
+    `errors` are the parts of the input that are wrong: of jobs, say, each with `line`, `id` and `error`.
+    """
+
+    def __init__(
+        self, message: str, status: int, title: str, wrong: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.title = title
+        self.errors = tuple(wrong)
 
 
 class RemoteVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +94,7 @@ TITLES: Final[dict[str, type[errors.TwikitPoolError]]] = {
     "the lease is over": errors.LeaseLost,
     "the pool does not serve": errors.PoolClosed,
     "the pool cannot do this": errors.PoolError,
+    "results cannot be kept": errors.ResultsError,
     "the account store cannot be used": errors.StoreError,
     "a setting is wrong": errors.ConfigError,
 }
@@ -119,4 +127,4 @@ def error_of(status: int, problem: Problem) -> errors.TwikitPoolError:
         ", ".join(f"{name}: {value}" for name, value in each.items()) for each in problem.errors
     )
     message = ": ".join(part for part in (problem.title, problem.detail, wrong) if part)[:MOST_SHOWN]
-    return RequestRefused(message or told, status, problem.title)
+    return RequestRefused(message or told, status, problem.title, problem.errors)

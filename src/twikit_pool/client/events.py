@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -17,15 +20,33 @@ PATH: Final = "/v1/events"
 LARGEST: Final = 64_000_000
 """Bytes of a message: a snapshot of large pools is the largest there is."""
 
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 15.0
+"""Seconds before it is tried again: twice as long with every failure, of which half is chance."""
+
 _SILENT: Final = logging.getLogger("twikit_pool.client.events")
 _SILENT.setLevel(logging.CRITICAL)
 """At its lowest level `websockets` logs the headers that it sends, the token among them."""
 
 
 async def listen(
-    url: str, token: Secret, topics: Sequence[str], pool_id: str, *, trust_env: bool
+    url: str,
+    token: Secret,
+    topics: Sequence[str],
+    pools: Sequence[str] | None,
+    since: int | None = None,
+    *,
+    trust_env: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The messages of these topics about one pool, until the service ends or the connection breaks.
+    """The messages of these topics, until the service ends or the connection breaks.
+
+    Args:
+        url: of the service.
+        token: one that may read.
+        topics: at least one.
+        pools: about these pools alone; None is about all.
+        since: only what was told after this number, without a snapshot.
+        trust_env: whether proxies are taken from the environment.
 
     Raises:
         ConfigError: the package `websockets` is not installed.
@@ -37,7 +58,8 @@ async def listen(
         from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
     except ImportError:
         raise ConfigError("events need the package websockets: pip install 'twikit-pool[server]'") from None
-    asked = msgspec.json.encode({"op": "subscribe", "topics": list(topics), "pools": [pool_id]}).decode()
+    wish = {"op": "subscribe", "topics": list(topics), "pools": pools, "since": since}
+    asked = msgspec.json.encode(wish).decode()
     try:
         async with connect(
             url.replace("http", "ws", 1).rstrip("/") + PATH,
@@ -57,3 +79,41 @@ async def listen(
     except (ConnectionClosed, InvalidHandshake, OSError) as error:
         # Without the cause: its frames hold the token.
         raise ServiceUnreachable(f"no connection to hear of events ({type(error).__name__})") from None
+
+
+async def follow(
+    url: str,
+    token: Secret,
+    topics: Sequence[str],
+    pools: Sequence[str] | None,
+    since: int | None = None,
+    *,
+    trust_env: bool,
+) -> AsyncGenerator[dict[str, Any]]:
+    """As `listen`, and again after what was heard last whenever the connection breaks.
+
+    Each time it does, there is `{"type": "disconnected", "reason": …, "again_in": …}`, in seconds; and
+    `{"type": "subscribed", …}` once there is another.
+
+    Raises:
+        ConfigError: the package `websockets` is not installed.
+        AccessRefused: the token does not hold, or no more.
+    """
+    chance = random.Random()  # noqa: S311 - spreads those who come again, guards nothing
+    failures = 0
+    while True:
+        try:
+            async with aclosing(listen(url, token, topics, pools, since, trust_env=trust_env)) as heard:
+                async for message in heard:
+                    if message["type"] == "subscribed":
+                        failures = 0
+                    elif "seq" in message and ("topic" in message or since is None):
+                        since = message["seq"]
+                    yield message
+            reason = "the service has ended"
+        except ServiceUnreachable as error:
+            reason = str(error)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**failures) * chance.uniform(0.5, 1.0)
+        failures = min(failures + 1, 10)
+        yield {"type": "disconnected", "reason": reason, "again_in": pause}
+        await asyncio.sleep(pause)

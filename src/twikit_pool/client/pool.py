@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,11 +12,14 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
+import msgspec
 
-from twikit_pool.client.events import listen
+from twikit_pool.client.errors import AnswerLost, ServiceUnreachable
+from twikit_pool.client.events import follow, listen
+from twikit_pool.client.jobs import RemoteBatch
 from twikit_pool.client.lease import MARGIN, RemoteLease
-from twikit_pool.client.wire import Wire
-from twikit_pool.errors import ConfigError
+from twikit_pool.client.wire import TRIES, Wire
+from twikit_pool.errors import ConfigError, InvalidParameters
 from twikit_pool.redaction import Secret
 
 NORMAL: Final = 2
@@ -28,6 +31,9 @@ DEADLINE: Final = 50.0
 TTL: Final = 60.0
 QUICK: Final = 30.0
 """Seconds for what the service answers at once."""
+
+SUBMITTING: Final = 60.0
+"""Seconds in which a batch is read and kept."""
 
 
 class RemotePool:
@@ -173,13 +179,123 @@ class RemotePool:
             PoolError: no connection; see `acquire`.
             AnswerLost: nobody knows whether it was done.
         """
+        done = await self._execute(
+            action,
+            parameters,
+            account=account,
+            priority=priority,
+            reserved_for=reserved_for,
+            timeout=timeout,
+            deadline=deadline,
+            key=idempotency_key,
+        )
+        return done["result"]
+
+    async def _execute(
+        self,
+        action: str,
+        parameters: Mapping[str, Any],
+        *,
+        priority: int,
+        key: str | None = None,
+        deadline: float | None = None,
+        **given: Any,
+    ) -> dict[str, Any]:
+        """What was done, and who has done it."""
         body: dict[str, Any] = {"action": action, "parameters": parameters, "priority": int(priority)}
-        given = {"account": account, "reserved_for": reserved_for, "timeout": timeout, "deadline": deadline}
         body |= {name: value for name, value in given.items() if value is not None}
+        if deadline is not None:
+            body["deadline"] = deadline
         path = f"/v1/pools/{quote(self.pool_id, safe='')}/execute"
         patience = (DEADLINE if deadline is None else deadline) + MARGIN
-        done = await self.wire.ask("POST", path, body, timeout=patience, key=idempotency_key or str(uuid4()))
-        return done["result"]
+        return await self.wire.ask("POST", path, body, timeout=patience, key=key or str(uuid4()))
+
+    async def iterate(
+        self,
+        action: str,
+        *,
+        account: str | None = None,
+        priority: int = NORMAL,
+        limit: int | None = None,
+        **parameters: Any,
+    ) -> AsyncGenerator[Any]:
+        """The items of a paged read, page after page, as plain values; as `TwikitConnectionPool.iterate`.
+
+        Args:
+            action: a paged action by name, and its parameters.
+            account: who reads. When none is named and the pages belong to whoever asks, all come from the
+                account that read the first.
+            priority: how urgent each page is.
+            limit: the most items to yield; None for all there are.
+            parameters: of the action.
+
+        Raises:
+            ActionError: the action has no pages, or a parameter is wrong; at the first item.
+            RemoteCallFailed, PoolError, AnswerLost: as `execute`.
+        """
+        about = await self.wire.ask("GET", f"/v1/actions/{quote(action, safe='')}", timeout=QUICK)
+        if not about["paged"]:
+            raise InvalidParameters(f"{action} does not come in pages; use execute()")
+        left, cursor = limit, parameters.pop("cursor", None)
+        while left is None or left > 0:
+            given = parameters if cursor is None else {**parameters, "cursor": cursor}
+            done = await self._execute(action, given, account=account, priority=priority)
+            items, following = _page_of(done["result"])
+            for item in items[:left]:
+                yield item
+            if left is not None:
+                left -= len(items)
+            if following is None or following == cursor:
+                return
+            cursor = following
+            if about["personal"]:
+                account = done["account_id"]
+
+    async def submit(
+        self,
+        jobs: Iterable[Mapping[str, Any]] | bytes,
+        *,
+        name: str = "",
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> RemoteBatch:
+        """Submit jobs that the service carries out as one batch, whether or not anybody waits.
+
+        Once this returns they are on the service's disk, and go on after a restart of it.
+
+        Args:
+            jobs: each as a line of a jobs file: `action`, `params`, `id`, `account`, `priority`, `tags`; or
+                such lines.
+            name: what you call the batch.
+            timeout: seconds that each wait for an account may last; as long as it takes when not given.
+            idempotency_key: of an earlier try whose answer was lost; a new one when not given. It holds as
+                long as the service keeps the batch, over restarts too.
+
+        Raises:
+            RequestRefused: some jobs are wrong, and nothing was started; `errors` names each line.
+            PoolOverloadedError: too many batches run.
+            ServiceUnreachable, AnswerLost, AccessRefused: about the way to the service.
+        """
+        lines = jobs if isinstance(jobs, bytes) else b"\n".join(msgspec.json.encode(each) for each in jobs)
+        asked = {"name": name, "timeout": timeout}
+        query = "&".join(f"{each}={quote(str(value))}" for each, value in asked.items() if value)
+        path = f"/v1/pools/{quote(self.pool_id, safe='')}/jobs?{query}"
+        key, lost = idempotency_key or str(uuid4()), None
+        for _ in range(TRIES):
+            try:
+                told = await self.wire.ask("POST", path, lines=lines, timeout=SUBMITTING, key=key)
+            except AnswerLost as error:  # the key is on disk with the batch, so it is not begun twice
+                lost = error
+            except ServiceUnreachable:
+                if lost is None:
+                    raise
+            else:
+                return RemoteBatch(self, told["id"])
+        raise lost or AnswerLost("no try was answered", key)
+
+    def batch(self, batch_id: str) -> RemoteBatch:
+        """A batch that was submitted before, here or elsewhere; nobody looks whether it is there."""
+        return RemoteBatch(self, batch_id)
 
     async def status(self) -> dict[str, Any]:
         """What the pool is doing, in numbers; as `PoolStatus`."""
@@ -209,13 +325,41 @@ class RemotePool:
             AccessRefused: the token does not hold.
             ServiceUnreachable: there is no connection, or no more.
         """
-        heard = listen(self._url, self._token, topics, self.pool_id, trust_env=self._trust_env)
+        heard = listen(self._url, self._token, topics, [self.pool_id], trust_env=self._trust_env)
+        async with aclosing(heard):
+            async for message in heard:
+                yield message
+
+    async def follow(
+        self, *topics: str, pools: Sequence[str] | None = None, since: int | None = None
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """What happens in all pools of the service, or in these, also after the connection broke.
+
+        As `events`; it goes on after what was heard last, and says `{"type": "disconnected", "reason": …,
+        "again_in": …}` (seconds) whenever it waits to connect again.
+
+        Args:
+            topics: as for `events`.
+            pools: about these alone.
+            since: only what was told after this number, without a snapshot.
+
+        Raises:
+            ConfigError: the package `websockets` is not installed.
+            AccessRefused: the token does not hold, or no more.
+        """
+        heard = follow(self._url, self._token, topics, pools, since, trust_env=self._trust_env)
         async with aclosing(heard):
             async for message in heard:
                 yield message
 
     def __repr__(self) -> str:
         return f"<RemotePool {self.pool_id!r} at {self._host}>"
+
+
+def _page_of(result: Any) -> tuple[list[Any], str | None]:
+    """The items of a page and the cursor of the next: the result itself, or the answers a post came with."""
+    page: dict[str, Any] = result if "next_cursor" in result else result.get("replies_page", {})
+    return page.get("items", []), page.get("next_cursor")
 
 
 def _wish(

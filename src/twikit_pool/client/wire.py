@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any, Final
 
 import httpx
@@ -78,6 +78,7 @@ class Wire:
         path: str,
         body: dict[str, Any] | None = None,
         *,
+        lines: bytes | None = None,
         timeout: float,
         key: str | None = None,
     ) -> Any:
@@ -87,6 +88,7 @@ class Wire:
             method: of the request.
             path: of the request.
             body: what is sent as JSON.
+            lines: what is sent as lines of JSON, in its place.
             timeout: seconds for the answer to begin.
             key: the idempotency key.
 
@@ -98,7 +100,7 @@ class Wire:
         pause, told = SHORTEST_PAUSE, ""
         for left in reversed(range(TRIES)):
             try:
-                answer = await self._once(method, path, body, timeout, key)
+                answer = await self._once(method, path, body, lines, timeout, key)
             except NOTHING_SENT as error:
                 asked_to_wait, told = None, f"no connection ({type(error).__name__})"
             else:
@@ -111,12 +113,49 @@ class Wire:
                 await asyncio.sleep(min(LONGEST_PAUSE, max(pause, asked_to_wait or 0.0)))
         raise ServiceUnreachable(f"the service takes no requests: {told}; nothing was done")
 
+    async def lines(self, path: str, *, silence: float) -> AsyncGenerator[bytes]:
+        """The lines of an answer, as they come, until it has ended. It is asked for once.
+
+        Args:
+            path: of the request.
+            silence: seconds in which nothing may come.
+
+        Raises:
+            ServiceUnreachable: there is no connection, or no more.
+            AnswerLost: what is before the service has given up.
+            TwikitPoolError: whatever it answers instead.
+        """
+        try:
+            async with self._http.stream(
+                "GET", path, timeout=httpx.Timeout(silence, connect=CONNECT)
+            ) as answer:
+                if answer.status_code >= 300:
+                    await answer.aread()
+                    if _not_taken(answer) is not None:
+                        raise ServiceUnreachable(f"it answered {answer.status_code}")
+                    _read(answer, None)
+                kept = b""
+                async for piece in answer.aiter_bytes():
+                    *whole, kept = (kept + piece).split(b"\n")
+                    for line in whole:
+                        yield line
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise ServiceUnreachable(f"no connection, or no more ({type(error).__name__})") from None
+
     async def _once(
-        self, method: str, path: str, body: dict[str, Any] | None, timeout: float, key: str | None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        lines: bytes | None,
+        timeout: float,
+        key: str | None,
     ) -> httpx.Response:
         headers = {} if key is None else {"Idempotency-Key": key}
-        content = None
-        if body is not None:
+        content = lines
+        if lines is not None:
+            headers["Content-Type"] = "application/x-ndjson"
+        elif body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
         try:

@@ -10,6 +10,7 @@ from twikit_pool.errors import (
     AccountError,
     AcquireTimeoutError,
     ActionError,
+    LeaseLost,
     LibraryOutOfDate,
     NoAccountAvailable,
     PoolOverloadedError,
@@ -26,10 +27,12 @@ _OUTCOMES: Final[dict[type[TwikitPoolError], str]] = {
     LibraryOutOfDate: Outcome.LIBRARY_STALE.value,
     AccountError: "no_account",
     NoAccountAvailable: "no_account",
+    LeaseLost: Outcome.TRANSIENT.value,
 }
 
 WITHOUT_A_CALL: Final = tuple(_OUTCOMES)
-"""Why the pool makes no call for a job, though it makes others. What else it raises ends the run."""
+"""Why the pool makes no call for a job, or cuts it short, though it makes others. What else it raises ends
+the run."""
 
 
 def result_of_failure(job: Job, failure: CallFailed) -> JobResult:
@@ -57,7 +60,7 @@ def result_of_failure(job: Job, failure: CallFailed) -> JobResult:
 
 
 def result_of_refusal(job: Job, error: TwikitPoolError) -> JobResult:
-    """The result of a job for which no call was made, for one of those reasons."""
+    """The result of a job for which no call was made, or that was cut short, for one of those reasons."""
     return JobResult(
         id=job.id,
         line=job.line,

@@ -15,8 +15,10 @@ from typing import Final
 import msgspec
 
 from twikit_pool.errors import (
+    EmergencyStopped,
     JobIdTaken,
     PoolClosed,
+    PoolError,
     ResultsError,
     TwikitPoolError,
 )
@@ -30,6 +32,9 @@ from twikit_pool.sessions.outcomes import CallFailed, Taken
 
 WINDOW: Final = 4096
 """Jobs taken from the input that have not ended: what may start next is found among them."""
+
+AT_A_TIME: Final = 100
+"""Jobs taken before others have their turn: some milliseconds."""
 
 GRACE: Final = 10.0
 """Seconds that calls in flight have to end when a run is stopped."""
@@ -66,7 +71,8 @@ class JobRunner:
         results: keeps what becomes of each job, so that a later run can go on; None keeps nothing, and then
             ids are compared only among the jobs of the window.
         window: jobs taken from the input that have not ended, at most.
-        timeout: seconds that each wait for an account may last; None takes the pool's.
+        timeout: seconds that each wait for an account may last, `math.inf` for as long as it takes; None
+            takes the pool's.
         allow_engagement: run likes, reposts and follows too (`Action.engages`). X forbids automating them, so
             without this such a job is handed out as `Rejected` and nothing of it is sent.
 
@@ -99,6 +105,8 @@ class JobRunner:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._failure: BaseException | None = None
+        self._refused: PoolError | None = None
+        """Why the pool does not serve: the run ends with it, once calls in flight have ended."""
         self._feeding: asyncio.Task[None] | None = None
         self._stopping = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -116,6 +124,11 @@ class JobRunner:
         return [running.job for running in self._running if not running.sent]
 
     @property
+    def sending(self) -> int:
+        """Jobs with a request under way."""
+        return sum(running.sent for running in self._running)
+
+    @property
     def stopping(self) -> bool:
         """Whether `stop` was called."""
         return self._stopping
@@ -128,11 +141,14 @@ class JobRunner:
 
         Raises:
             ResultsError: the results can no longer be kept. Everything stops; run again to go on.
-            PoolClosed: the pool was shut down meanwhile.
+            PoolClosed, EmergencyStopped: the pool serves nobody any more, or nothing of this urgency. Calls
+                in flight have ended by then, as with `stop`.
         """
         if self._stopping:
             return
         self._feeding = asyncio.get_running_loop().create_task(self._feed(jobs))
+        # Not at the end of its own work: one that is cancelled before its first step does none.
+        self._feeding.add_done_callback(lambda _: self._changed.set())
         try:
             while True:
                 while self._ready:
@@ -141,6 +157,8 @@ class JobRunner:
                 if self._failure is not None:
                     raise self._failure
                 if self._feeding.done() and not self._lines:
+                    if self._refused is not None:
+                        raise self._refused
                     break
                 self._changed.clear()
                 await self._changed.wait()
@@ -168,8 +186,12 @@ class JobRunner:
     # ------------------------------------------------------------ taking jobs
 
     async def _feed(self, jobs: AsyncIterable[Job | Rejected]) -> None:
+        number = 0
         try:
             async for item in jobs:
+                number += 1
+                if not number % AT_A_TIME:
+                    await asyncio.sleep(0)
                 if isinstance(item, Rejected):
                     self._hand_out(item)
                 else:
@@ -179,8 +201,6 @@ class JobRunner:
                     await self._room.wait()
         except Exception as error:  # noqa: BLE001 - a boundary: whatever the input raises, run() raises
             self._failure = error
-        finally:
-            self._changed.set()
 
     def _take(self, job: Job) -> None:
         try:
@@ -248,15 +268,16 @@ class JobRunner:
                 self._keep(running, result_of_failure(job, failure))
             elif isinstance(running.held_back, ResultsError):
                 raise running.held_back from None
-        except PoolClosed:
+        except (PoolClosed, EmergencyStopped) as error:
+            self._keep_if_sent(running, "the connection was closed before X answered")
             if not self._stopping:
-                raise
+                self._refused = error
+                self.stop()
         except WITHOUT_A_CALL as error:
-            self._keep(running, result_of_refusal(job, error))
+            if not self._keep_if_sent(running, str(error)):
+                self._keep(running, result_of_refusal(job, error))
         except asyncio.CancelledError:
-            if job.action.writes and running.sent:
-                why = JobError(reason="the run was stopped before X answered", taken=Taken.UNKNOWN.value)
-                self._keep(running, ambiguous(job, why, account=running.account))
+            self._keep_if_sent(running, "the run was stopped before X answered")
             raise
         else:
             self._keep(
@@ -272,6 +293,14 @@ class JobRunner:
                     result=execution.result,
                 ),
             )
+
+    def _keep_if_sent(self, running: _Running, reason: str) -> bool:
+        """Whether it is a write that has left, of which nobody will know what became: that is kept."""
+        lost = running.job.action.writes and running.sent
+        if lost:
+            why = JobError(reason=reason, taken=Taken.UNKNOWN.value)
+            self._keep(running, ambiguous(running.job, why, account=running.account))
+        return lost
 
     def _about_to_send(self, running: _Running, account_id: str) -> None:
         """The last moment before a request leaves: keep the intent, or hold the request back."""

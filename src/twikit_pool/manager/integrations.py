@@ -20,6 +20,7 @@ import msgspec
 
 from twikit_pool.errors import ConfigError, TwikitPoolError
 from twikit_pool.events import (
+    BatchEvent,
     ConnectionEvent,
     EmergencyStop,
     Event,
@@ -239,6 +240,8 @@ def topic_of(event: Event) -> str:
         return "alerts"
     if isinstance(event, SIZING):
         return "scaling"
+    if isinstance(event, BatchEvent):
+        return "jobs"
     return "connection_events" if isinstance(event, ConnectionEvent) else "pool_updates"
 
 

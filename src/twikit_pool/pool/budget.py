@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from twikit_pool.clock import in_words
 from twikit_pool.errors import UnknownAction
 from twikit_pool.pool.explanation import doing
-from twikit_pool.pool.member import Bar
 from twikit_pool.pool.needs import capability_bits
 from twikit_pool.sessions.actions import ACTIONS, Action
 
@@ -60,6 +59,11 @@ class AccountBudget:
         return self.limit.calls * (1 + (seconds - self.away) // self.limit.seconds)
 
     @property
+    def most(self) -> int | None:
+        """Calls that it can send when nothing is spent; None when no limit is known."""
+        return self.prospect.most if self.limit is None else (self.prospect.most or self.limit.calls)
+
+    @property
     def returns_in(self) -> float:
         """Seconds until calls that are spent come back; `math.inf` when none are, or nobody knows."""
         return self.away or self.prospect.returns_in
@@ -76,6 +80,8 @@ class FleetBudget:
         left: calls that can be sent now in all; where a window has not begun, as many as it will allow. None
             when no limit is known.
         limit: calls a window of all of them together; None when no limit is known.
+        most: what `left` is when nothing is spent: the same, or what caps allow in their period, whichever
+            is tighter now.
         returns_in: seconds until the next calls come back; None when none are out, or nobody knows.
         returning: how many come back then.
         rate: calls a second that they can go on with for ever; None when no limit is known.
@@ -89,6 +95,7 @@ class FleetBudget:
     usable: int
     left: int | None
     limit: int | None
+    most: int | None
     returns_in: float | None
     returning: int
     rate: float | None
@@ -139,18 +146,11 @@ def budgets_of(
             prospect=prospect,
             limit=limit,
             sustained=sustained,
-            away=_away(member, now),
+            away=member.away(now),
             hopeless=_why_never(member, prospect, needs),
         )
         budgets.append(budget)
     return budgets
-
-
-def _away(member: Member, now: float) -> float:
-    """Seconds until nothing bars the account; `math.inf` when nobody knows."""
-    # In use by another pool is like being leased: it may be free in a moment.
-    ends = (member.lifted.get(bar) for bar in member.bars if bar is not Bar.ELSEWHERE)
-    return max((inf if end is None else max(end.when - now, 0.0) for end in ends), default=0.0)
 
 
 def _why_never(member: Member, prospect: Prospect, needs: frozenset[str]) -> str:
@@ -170,12 +170,14 @@ def fleet_budget(endpoint: str, budgets: Sequence[AccountBudget]) -> FleetBudget
     returns_in = min((each.returns_in for each in able), default=inf)
     limits = [each.limit for each in able]
     rates = [each.sustained for each in able]
+    wholes = [each.most for each in able]
     return FleetBudget(
         endpoint=endpoint,
         accounts=len(able),
         usable=sum(number > 0 for number in calls.values()),
         left=int(left) if left < inf else None,
         limit=sum(each.calls for each in limits if each is not None) if all(limits) else None,
+        most=None if None in wholes else sum(each for each in wholes if each is not None),
         returns_in=returns_in if returns_in < inf else None,
         returning=int(sum(each.by(returns_in) for each in able) - left) if returns_in < inf else 0,
         rate=sum(each for each in rates if each is not None) if all(rates) else None,

@@ -11,7 +11,9 @@ import msgspec
 
 from twikit_pool.clock import wall_time
 from twikit_pool.pool.health import Health, Pace
+from twikit_pool.pool.reason import reason_of
 from twikit_pool.pool.shelf import LAST
+from twikit_pool.sessions.outcomes import FINE
 
 if TYPE_CHECKING:
     import asyncio
@@ -89,6 +91,10 @@ class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     cpu: float | None = None
     network: int | None = None
+    reason: str = ""
+    """What speaks against using it now, or holds it up: a quarantine, a closing, a pause, a spent window."""
+    response_times: tuple[float | None, ...] = ()
+    """Seconds of its latest calls, the oldest first; None for one that failed."""
 
 
 class PastUse:
@@ -262,6 +268,10 @@ class PooledTwikitConnection:
             memory=self.memory,
             cpu=self.cpu,
             network=None if self.session is None else self.traffic,
+            reason=reason_of(self, now),
+            response_times=tuple(
+                round(each.seconds, 4) if each.outcome in FINE else None for each in self.health.latest
+            ),
         )
 
     def __repr__(self) -> str:

@@ -172,7 +172,8 @@ async def execute(
     began = pool.clock.monotonic()
     ends = inf if deadline is None else began + deadline
     files = await _media_of(action, deadline)
-    waits_for_ever = request.timeout is None and pool.config.acquire_timeout is None
+    timeout = pool.config.acquire_timeout if request.timeout is None else request.timeout
+    waits_for_ever = timeout is None or timeout == inf
     patience = Patience(
         pool,
         any_account=request.account_id is None,
@@ -185,8 +186,8 @@ async def execute(
             async with pool.acquire(_cut(request, pool, ends)) as lease:
                 account_id = lease.account_id
                 told = None if on_send is None else partial(on_send, account_id)
-                timeout = min(pool.config.call_timeout, _left(pool, action, deadline, ends))
-                result = await lease.carry_out(action, files, timeout=timeout, on_send=told)
+                call_timeout = min(pool.config.call_timeout, _left(pool, action, deadline, ends))
+                result = await lease.carry_out(action, files, timeout=call_timeout, on_send=told)
         except AcquireTimeoutError as late:
             if failed is not None and pool.clock.monotonic() >= ends:
                 raise failed from late

@@ -20,12 +20,15 @@ from collections.abc import Iterable
 from itertools import islice
 from math import inf
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from twikit_pool.sessions.outcomes import Outcome
 
 REMEMBERED: Final = 64
 """Latencies of the latest calls that a connection remembers."""
+
+LATEST: Final = 20
+"""Calls whose outcome it remembers, to be looked at: some two kilobytes."""
 
 LATELY: Final = 8
 """Those of them that tell how it is now: few, so that it is soon seen when it has got well."""
@@ -90,6 +93,15 @@ class Pace:
         return times
 
 
+class PastCall(NamedTuple):
+    """A call that was sent: when it ended (monotonic), what it was, what it came to, and its seconds."""
+
+    ended: float
+    action: str
+    outcome: Outcome
+    seconds: float
+
+
 class Health:
     """What a connection's calls and checks say of it.
 
@@ -108,6 +120,7 @@ class Health:
 
     __slots__ = (
         "_latencies",
+        "_latest",
         "_times",
         "counted",
         "errors",
@@ -123,6 +136,7 @@ class Health:
         self._times = 1.0
         """How many times the usual time its good answers take."""
         self._latencies: deque[float] | None = None
+        self._latest: deque[PastCall] | None = None
         self.success_rate = 1.0
         self.counted = 0
         self.errors = 0
@@ -132,6 +146,9 @@ class Health:
 
     def called(self, action: str, outcome: Outcome, began: float, ended: float) -> None:
         """A call was sent and has ended. Cheap, and bounded in memory."""
+        if self._latest is None:
+            self._latest = deque(maxlen=LATEST)
+        self._latest.append(PastCall(ended, action, outcome, ended - began))
         well = False
         if outcome is Outcome.OK or outcome is Outcome.CALLER_FAULT:
             self.success_rate += WEIGHT * (1.0 - self.success_rate)
@@ -156,6 +173,11 @@ class Health:
     def checked(self, *, well: bool) -> None:
         """A check has ended; its call counts by itself."""
         self.failed_checks = 0 if well else self.failed_checks + 1
+
+    @property
+    def latest(self) -> tuple[PastCall, ...]:
+        """Its latest calls and checks, the oldest first: those too that it cannot be blamed for."""
+        return tuple(self._latest or ())
 
     @property
     def quality(self) -> float:

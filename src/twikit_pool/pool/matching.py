@@ -421,6 +421,8 @@ class Matching:
             timeout = self.config.acquire_timeout
         elif timeout <= 0:
             raise self.refusals.late(request, 0.0, (inf, 0))
+        elif timeout == inf:
+            timeout = None
         if self.waiting.total >= self._fewest_too_many:
             self._make_room(request)
         waiter = Waiter(loop=self.loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from twikit_pool.accounts.model import AccountState, Standing
@@ -159,6 +160,17 @@ class Member:
     def why_barred(self) -> str:
         """Its state and reason in a few words, when it may not be used."""
         return next(iter(self.bars.values()), "")
+
+    @property
+    def state(self) -> str:
+        """The same without the reason; `active` when it may be used."""
+        return "active" if self.usable else (self.why_barred.split(":")[0] or "in use elsewhere")
+
+    def away(self, now: float) -> float:
+        """Seconds until nothing bars it by itself: 0 when nothing does, `math.inf` when nobody knows."""
+        # In use by another pool is like being leased: it may be free in a moment.
+        ends = (self.lifted.get(bar) for bar in self.bars if bar is not Bar.ELSEWHERE)
+        return max((inf if end is None else max(end.when - now, 0.0) for end in ends), default=0.0)
 
 
 def may_recover(standing: Standing) -> bool:

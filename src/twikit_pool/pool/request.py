@@ -58,7 +58,8 @@ class ConnectionRequest:
         reserved_for: the owner whose reserved connections it may use, before all others.
         avoid: an account that is rather not taken: only when no connection of another is free. One that
             has to wait may get it.
-        timeout: seconds to wait at most, 0 for not at all; None takes the pool's `acquire_timeout`.
+        timeout: seconds to wait at most, 0 for not at all, `math.inf` for as long as it takes; None takes the
+            pool's `acquire_timeout`.
 
     Raises:
         UnknownAction: no action has this name.
@@ -80,7 +81,7 @@ class ConnectionRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "priority", priority_of(self.priority))
-        if self.timeout is not None:
+        if self.timeout is not None and self.timeout != inf:
             check_seconds("timeout", self.timeout, least=0.0)
         if self.action is not None and self.endpoint is None:
             object.__setattr__(self, "endpoint", action_named(self.action).endpoint)

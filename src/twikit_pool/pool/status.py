@@ -72,7 +72,7 @@ def status_of(matching: Matching, *, mode: str, at: datetime, now: float) -> Poo
             active_by_priority[int(each.request.priority)] += 1
     accounts: dict[str, int] = {}
     for each in matching.members.values():
-        standing = "active" if each.usable else (each.why_barred.split(":")[0] or "in use elsewhere")
+        standing = each.state
         accounts[standing] = accounts.get(standing, 0) + 1
     return PoolStatus(
         pool_id=matching.pool_id,

@@ -22,9 +22,11 @@ from twikit_pool.service.routes.accounts import Accounts, PoolAccounts
 from twikit_pool.service.routes.browser import Browser
 from twikit_pool.service.routes.budgets import Budgets
 from twikit_pool.service.routes.connections import Connections
+from twikit_pool.service.routes.events import LatestEvents, RecentEvents
 from twikit_pool.service.routes.execution import Execution
 from twikit_pool.service.routes.health import Health
 from twikit_pool.service.routes.history import MetricsHistory
+from twikit_pool.service.routes.jobs import Jobs
 from twikit_pool.service.routes.leases import Leases
 from twikit_pool.service.routes.pools import Pools
 from twikit_pool.service.routes.reports import PoolReports
@@ -42,6 +44,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Health,
     Browser,
     Pools,
+    LatestEvents,
     MetricsHistory,
     PoolReports,
     Connections,
@@ -51,8 +54,10 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Reservations,
     Execution,
     Leases,
+    Jobs,
     ScalingRoutes,
     ResourceRoutes,
+    RecentEvents,
 )
 
 

@@ -35,6 +35,10 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "execution_execute": {"action": "post_tweet", "parameters": {"content": "Hello"}, "account": "brand_uk"},
     "leases_acquire": {"account_id": "brand_uk", "action": "post_tweet", "wait": 10, "ttl": 30},
     "leases_execute": {"action": "post_tweet", "parameters": {"content": "Hello"}},
+    "jobs_submit": [
+        {"id": "a1", "action": "post_tweet", "params": {"content": "Hello"}, "account": "brand_uk"},
+        {"action": "get_user", "params": {"handle": "x"}, "priority": "LOW", "tags": ["spring"]},
+    ],
     "scaling_dry_run": {"on": True},
     "resources_optimize": {"dry_run": True},
 }

@@ -124,6 +124,8 @@ class Hub:
         """None while it is not entered."""
         self._seq = int(clock.now().timestamp() * 1e6)
         self._kept: dict[str, Kept] = {topic: Kept(kept, self._seq) for topic in TOPICS}
+        self._quiet = Kept(kept, self._seq)
+        """Those of connection events that are not frequent, which the frequent ones soon drive out."""
         self._readers: dict[Reader, None] = {}
         self._wanted: dict[str, dict[Reader, None]] = {topic: {} for topic in TOPICS}
         self._told: dict[str, PoolStatus] = {}
@@ -215,12 +217,21 @@ class Hub:
 
     # ------------------------------------------------------------ telling
 
-    def _tell(self, topic: str, message: Mapping[str, Any], *, is_status: bool = False) -> None:
+    def _tell(
+        self,
+        topic: str,
+        message: Mapping[str, Any],
+        *,
+        is_status: bool = False,
+        is_frequent: bool = False,
+    ) -> None:
         seq, pool_id = self._seq + 1, message["pool_id"]
         text = as_text({"seq": seq, "topic": topic, **message})
         self._seq = seq
         told = Message(seq, topic, pool_id, is_status, text)
         self._kept[topic].add(told)
+        if topic == "connection_events" and not is_frequent:
+            self._quiet.add(told)
         readers = self._wanted[topic]
         for reader in readers:
             if pool_id is None or reader.pools is None or pool_id in reader.pools:
@@ -229,7 +240,7 @@ class Hub:
 
     def _hear(self, event: Event) -> None:
         try:
-            self._tell(topic_of(event), message_of(event))
+            self._tell(topic_of(event), message_of(event), is_frequent=isinstance(event, FREQUENT))
         except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
             # The text of the error may quote the event; an event that cannot be told stops no other.
             logger.warning("%s cannot be told as JSON: %s", event.type, type(error).__name__)
@@ -293,6 +304,12 @@ class Hub:
         messages = merge(*(each.after(since) for each in kept), key=lambda message: message.seq)
         wanted = (m for m in messages if m.pool_id is None or pools is None or m.pool_id in pools)
         return after <= since <= self._seq, deque(wanted)
+
+    def latest(self, pool_id: str) -> Iterator[Message]:
+        """What is kept of a pool, and of none, but for its statuses: the latest first."""
+        kept = {each.seq: each for of in (*self._kept.values(), self._quiet) for each in of.after(0)}
+        messages = sorted(kept.values(), key=lambda message: message.seq, reverse=True)
+        return (m for m in messages if not m.is_status and m.pool_id in (None, pool_id))
 
     # ------------------------------------------------------------ who wants what
 

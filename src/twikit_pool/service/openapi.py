@@ -34,6 +34,8 @@ PATH: Final = "/v1/openapi"
 COMPONENTS: Final = "#/components/schemas/"
 JSON: Final = "application/json"
 BEARER: Final = "bearer"
+TAKES: Final = "takes"
+"""In a route's `opt`: the type of a body that it reads by itself."""
 
 PROBLEMS: Final[Mapping[int, str]] = {
     400: "The request is malformed: its body is no JSON, say.",
@@ -113,7 +115,7 @@ def _complete(handler: HTTPRouteHandler, *, in_path: set[str]) -> None:
         problems |= {404}
     if takes - NO_INPUT:
         problems |= {400, 422}
-    if "data" in takes:
+    if "data" in takes or TAKES in handler.opt:
         problems |= {400, 409, 413, 422}
     if changes and scope is None:
         problems |= {401}  # what is exchanged for a cookie may be no token
@@ -165,13 +167,13 @@ class Bodies:
     def of(cls, handler: HTTPRouteHandler) -> Bodies:
         """Those of this route."""
         signature = handler.parsed_fn_signature
-        taken, answer = signature.parameters.get("data"), signature.return_type
-        if answer.is_subclass_of(Response):
-            answer = answer.inner_types[0]
-        plain = str(handler.media_type).startswith("text/")
+        data, answer = signature.parameters.get("data"), signature.return_type
+        answered: Any = None
+        if handler.media_type in (None, JSON):
+            answered = (answer.inner_types[0] if answer.is_subclass_of(Response) else answer).annotation
         return cls(
-            taken=None if taken is None else taken.annotation,
-            answered=None if plain or answer.annotation in (None, type(None)) else answer.annotation,
+            taken=handler.opt.get(TAKES) if data is None else data.annotation,
+            answered=None if answered is type(None) else answered,
             status=str(handler.status_code),
         )
 
@@ -208,7 +210,10 @@ def _describe_bodies(document: dict[str, Any], bodies: Mapping[str, Bodies]) -> 
     for name, both in bodies.items():
         operation = operations[name]
         if both.taken is not None:
-            for content in operation["requestBody"]["content"].values():
+            # A route that reads its body by itself is not known to have one.
+            example = {"example": {"value": EXAMPLES.get(name)}}
+            read = {"required": True, "content": {JSON: {"examples": example}}}
+            for content in operation.setdefault("requestBody", read)["content"].values():
                 content["schema"] = next(described)
         if both.answered is not None:
             operation["responses"][both.status]["content"] = {JSON: {"schema": next(described)}}

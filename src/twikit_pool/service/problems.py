@@ -54,6 +54,7 @@ STATUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.LeaseLost, 410, "the lease is over"),
     (errors.PoolClosed, 503, "the pool does not serve"),
     (errors.PoolError, 409, "the pool cannot do this"),
+    (errors.ResultsError, 503, "results cannot be kept"),
     (errors.HistoryError, 503, "the history cannot be used"),
     (errors.StoreError, 503, "the account store cannot be used"),
     (errors.ConfigError, 422, "a setting is wrong"),

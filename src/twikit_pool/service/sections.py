@@ -28,6 +28,7 @@ PRIORITIES: Final = MappingProxyType({"LOW": 1, "NORMAL": 2, "HIGH": 3, "CRITICA
 # ---------------------------------------------------------------- what a setting may be
 
 _DAY: Final = 86_400
+_TEN_YEARS: Final = 3_652 * _DAY
 _HOST: Final = r"\A[A-Za-z0-9_.:%-]{1,255}\Z"
 _ORIGIN: Final = r"\A[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+\Z"
 _ADDRESS: Final = r"\Ahttps?://[^\s/?#]+/?\Z"
@@ -37,6 +38,9 @@ Host = Annotated[str, Meta(pattern=_HOST, extra={"bounds": "an IP address or a h
 Port = Annotated[int, Meta(ge=0, le=65_535, extra={"bounds": "a whole number from 0 to 65535"})]
 PathOrNone = Annotated[Path | None, Meta(extra={"bounds": f'the path of a file, or "{NONE}"'})]
 Seconds = Annotated[float, Meta(gt=0, le=_DAY, extra={"bounds": f"more than 0 and at most {_DAY} seconds"})]
+LongSeconds = Annotated[
+    float, Meta(gt=0, le=_TEN_YEARS, extra={"bounds": f"more than 0 and at most {_TEN_YEARS} seconds"})
+]
 BodySize = Annotated[
     int,
     Meta(ge=1_000, le=100_000_000, extra={"bounds": "a whole number of bytes from 1000 to 100000000"}),
@@ -159,6 +163,29 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True):
     priorities: Priorities = msgspec.field(default_factory=dict[str, int])
 
 
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches of jobs that the service carries out: the section `jobs`.
+
+    Attributes:
+        folder: where batches and their results are kept; jobs in the data folder when there is none.
+        max_batches: batches that may run at once; beyond them 503 is answered.
+        max_jobs: jobs that a batch may have.
+        max_kept: batches that have ended and are kept with their results; then the oldest go.
+        keep_for: seconds for which one that has ended is kept.
+        grace: seconds that calls in flight have to end when a batch is cancelled.
+        allow_engagement: run likes, reposts and follows too, which X forbids to automate. Simulated accounts
+            need no leave.
+    """
+
+    folder: PathOrNone = None
+    max_batches: Several = 16
+    max_jobs: Several = 100_000
+    max_kept: Several = 1_000
+    keep_for: LongSeconds = 604_800.0
+    grace: Seconds = 10.0
+    allow_engagement: bool = False
+
+
 class HistorySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of what pools do: the section `history`.
 
@@ -200,6 +227,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         service: where and how it serves.
         accounts: which accounts.
         automation: what is done about the pools together.
+        jobs: batches of jobs.
         history: what is kept of what they do.
         pools: the pools by name.
     """
@@ -207,6 +235,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     service: ServerSettings = ServerSettings()
     accounts: AccountSettings = AccountSettings()
     automation: AutomationSettings = AutomationSettings()
+    jobs: JobSettings = JobSettings()
     history: HistorySettings = HistorySettings()
     pools: Mapping[str, PoolSettings] = msgspec.field(default_factory=default_pools)
 
@@ -216,6 +245,7 @@ SECTIONS: Final = MappingProxyType(
         "service": ServerSettings,
         "accounts": AccountSettings,
         "automation": AutomationSettings,
+        "jobs": JobSettings,
         "history": HistorySettings,
     }
 )

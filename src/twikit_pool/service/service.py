@@ -9,9 +9,11 @@ from litestar.di import NamedDependency
 
 from twikit_pool.errors import PoolError
 from twikit_pool.metrics.history import History
+from twikit_pool.service.batches import Batches
 from twikit_pool.service.hub import Hub
 from twikit_pool.service.remote import Remote
 from twikit_pool.service.reports import Reports
+from twikit_pool.service.sections import JobSettings
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,10 +33,12 @@ class Service:
         manager: the pools.
         access: who may do what.
         audit: where changes are entered.
+        jobs: where batches of jobs are kept, and how many; none are taken without a folder.
 
     Attributes:
         hub: tells what happens.
         history: what the pools did: the manager's, or that of the last day in memory where it keeps none.
+        batches: jobs that it carries out.
         reports: on what the pools did.
         remote: what is done, and leased, for those who act from elsewhere.
         ready: whether it takes requests; False while it begins and while it ends.
@@ -46,12 +50,14 @@ class Service:
         manager: TwikitConnectionPoolManager,
         access: Access,
         audit: Audit,
+        jobs: JobSettings | None = None,
     ) -> None:
         self.sessions: Final = sessions
         self.manager: Final = manager
         self.access: Final = access
         self.audit: Final = audit
         self.hub: Final = Hub(manager, clock=sessions.clock)
+        self.batches: Final = Batches(JobSettings() if jobs is None else jobs, manager, sessions.clock)
         self.history: Final = _kept(manager) or History(clock=sessions.clock)
         self.reports: Final = Reports(manager, self.history, sessions.clock)
         self.remote: Final = Remote(sessions.clock)
@@ -60,7 +66,7 @@ class Service:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as entered:
-            for each in (self.hub, self.remote):
+            for each in (self.hub, self.batches, self.remote):
                 await entered.enter_async_context(each)
             if _kept(self.manager) is None and (attendants := _attendants(self.manager)) is not None:
                 recorder = self.history.recorder(self.manager, attendants.collector)

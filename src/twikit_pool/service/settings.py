@@ -31,6 +31,7 @@ from twikit_pool.service.sections import (
     AccountSettings,
     AutomationSettings,
     HistorySettings,
+    JobSettings,
     PoolSettings,
     ServerSettings,
     ServiceSettings,
@@ -145,13 +146,20 @@ class _Reading:
         accounts = AccountSettings(**self._right("accounts", self._accounts(), kinds(AccountSettings)))
         given = self._merged(layer.sections.get("automation", {}) for layer in self._layers)
         automation = AutomationSettings(**self._right("automation", given, kinds(AutomationSettings)))
+        given = self._merged(layer.sections.get("jobs", {}) for layer in self._layers)
+        jobs = JobSettings(**self._right("jobs", given, kinds(JobSettings)))
         given = self._merged(layer.sections.get("history", {}) for layer in self._layers)
         history = HistorySettings(**self._right("history", given, kinds(HistorySettings)))
         self._see_who_reaches(service)
         self._see_one_choice(accounts)
         self._see_shares(automation, pools)
         return ServiceSettings(
-            service=service, accounts=accounts, automation=automation, history=history, pools=pools
+            service=service,
+            accounts=accounts,
+            automation=automation,
+            jobs=jobs,
+            history=history,
+            pools=pools,
         )
 
     # ------------------------------------------------------------ what was given

@@ -143,7 +143,7 @@ class Ledger:
         period = (WINDOW if limit is None else limit.seconds) + ROUNDING
         rest = calls if window is None else window.remaining
         ends = period if window is None else window.ends - now
-        return Supply(max(rest - self.in_flight, 0.0), ((ends, calls),), period)
+        return Supply(max(rest - self.in_flight, 0.0), ((ends, calls),), period, calls)
 
     # ------------------------------------------------------------ a request's life
 
@@ -313,4 +313,4 @@ def _of_cap(cap: RollingCap, now: float) -> Supply:
         paid = min(debt, calls)
         debt -= paid
         returning.append((leaves - now, calls - paid))
-    return Supply(0, tuple(returning), cap.cap.seconds)
+    return Supply(0, tuple(returning), cap.cap.seconds, cap.cap.calls)

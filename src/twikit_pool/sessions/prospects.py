@@ -16,11 +16,13 @@ class Supply:
         now: calls at once.
         returning: after how many seconds how many come back, and then again with each period.
         period: seconds; `inf` for what never comes back.
+        most: calls of a whole period; `inf` when nobody knows.
     """
 
     now: float
     returning: tuple[tuple[float, float], ...]
     period: float
+    most: float = inf
 
     def by(self, seconds: float) -> float:
         """Calls from now until so many seconds from now; `inf` when nobody knows."""
@@ -49,6 +51,12 @@ class Prospect:
     opens_in: float
     returns_in: float
     supplies: tuple[Supply, ...]
+
+    @property
+    def most(self) -> int | None:
+        """Calls of a whole period of the budget that allows the fewest now; None when nobody knows."""
+        _, most = min(((each.by(0.0), each.most) for each in self.supplies), default=(0.0, inf))
+        return None if most == inf else int(most)
 
     def by(self, seconds: float) -> int | None:
         """How many calls can be sent at most from now until so many seconds from now.

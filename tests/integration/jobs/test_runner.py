@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from twikit_pool.errors import PoolClosed, ResultsError
+from twikit_pool.errors import EmergencyStopped, PoolClosed, ResultsError
 from twikit_pool.jobs import Job, JobResult, JobRunner, Rejected, ResultsFile, Summary, run_jobs
 from twikit_pool.pool import ConnectionPriority
 from twikit_pool.sessions.actions import (
@@ -319,6 +319,27 @@ async def test_a_pool_that_closes_ends_the_run(open_pool: Open, in_turn: InTurn)
         await pool.shutdown()
         with pytest.raises(PoolClosed):
             await run(JobRunner(pool), in_turn([post(1)]))
+
+
+async def test_a_pool_that_stops_ends_the_run_once_calls_in_flight_have_ended(
+    open_pool: Open, in_turn: InTurn, tmp_path: Path
+) -> None:
+    for stop, error in (("emergency_stop", EmergencyStopped), ("shutdown", PoolClosed)):
+        async with Simulator(accounts=2, latency=0.2, limits=False) as x, open_pool(x) as pool:
+            path = tmp_path / f"{stop}.jsonl"
+            with ResultsFile(path) as results:
+                runner = JobRunner(pool, results=results)
+                running = asyncio.create_task(run(runner, in_turn(post(each) for each in range(40))))
+                await until(lambda: runner.sending == 2 and len(x.writes) >= 1)  # noqa: B023 - in this turn
+                if stop == "shutdown":
+                    await pool.shutdown(5)
+                else:
+                    pool.emergency_stop("a wrong link")
+                with pytest.raises(error):
+                    await running
+                assert set(results.outcomes()) == {"ok"}
+                assert results.outcomes().total() == len(x.writes) < 40
+                assert runner.undone == 40 - len(x.writes)
 
 
 async def test_a_run_that_was_stopped_before_it_began_takes_nothing(open_pool: Open, in_turn: InTurn) -> None:

@@ -38,6 +38,12 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + sent
 
 
+def reading(daemon: Served, path: str) -> bytes:
+    """A GET as it goes over the wire: of a stream, say."""
+    token = daemon.tokens[Scope.READ]
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
 async def connected(daemon: Served) -> socket.socket:
     """A socket to the daemon."""
     url = httpx.URL(daemon.url)

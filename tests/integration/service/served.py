@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from litestar import Litestar
 
 from twikit_pool.accounts import Account, Credentials, MemoryAccounts
@@ -20,6 +21,7 @@ from twikit_pool.redaction import Cookies
 from twikit_pool.service.access import Access
 from twikit_pool.service.app import application
 from twikit_pool.service.audit import Audit
+from twikit_pool.service.sections import JobSettings
 from twikit_pool.service.server import HttpServer, listen
 from twikit_pool.service.service import Service
 from twikit_pool.service.tokens import Scope, TokenBook
@@ -47,6 +49,7 @@ async def served(
     config: ConnectionPoolConfig | None = None,
     *,
     access: dict[str, Any] | None = None,
+    jobs: JobSettings | None = None,
     history: History | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
@@ -69,7 +72,8 @@ async def served(
             TwikitConnectionPoolManager(sessions, automation=Automation(history=history)) as manager,
         ):
             await manager.create_pool("default", config or ConnectionPoolConfig(acquire_timeout=5))
-            service = Service(sessions, manager, Access(book, SYSTEM_CLOCK, **(access or {})), audit)
+            kept = msgspec.structs.replace(jobs or JobSettings(), folder=folder / "jobs")
+            service = Service(sessions, manager, Access(book, SYSTEM_CLOCK, **(access or {})), audit, kept)
             async with service, listening(application(service)) as url:
                 yield Served(x, service, url, tokens, folder)
         audit.close()

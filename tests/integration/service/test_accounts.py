@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,21 @@ async def test_a_pool_leaves_an_account_alone_for_a_while(tmp_path: Path) -> Non
         route = "/v1/pools/default/accounts/sim_001/quarantine"
         told = (await http.post(route, json={"reason": "its proxy", "seconds": 60})).json()
         assert (told["usable"], told["why"]) == (False, "quarantined: its proxy")
+        assert told["state"] == "quarantined"
+        until = datetime.fromisoformat(told["until"])
+        assert timedelta(seconds=50) < until - datetime.now(UTC) <= timedelta(seconds=60)
         assert pool.ill_accounts() == {"sim_001": "quarantined: its proxy"}
-        assert (await http.delete(route)).json()["usable"]
+        for query, found in (
+            ({"pool": "default", "state": "quarantined"}, ["sim_001"]),
+            ({"pool": "default", "usable": "false"}, ["sim_001"]),
+            ({"pool": "default", "state": "active"}, ["sim_002", "sim_003"]),
+            ({"state": "quarantined"}, []),
+            ({"usable": "true"}, ["sim_001", "sim_002", "sim_003"]),
+        ):
+            page = (await http.get(ACCOUNTS, params=query)).json()
+            assert [each["id"] for each in page["items"]] == found, query
+        ended = (await http.delete(route)).json()
+        assert (ended["usable"], ended["state"], ended["until"]) == (True, "active", None)
         assert not pool.ill_accounts()
         elsewhere = "/v1/pools/default/accounts/nobody/quarantine"
         assert (await http.post(elsewhere, json={"reason": "x", "seconds": 1})).status_code == 404

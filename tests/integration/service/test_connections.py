@@ -154,3 +154,32 @@ async def test_what_nobody_holds_cannot_be_taken_back(tmp_path: Path) -> None:
         answer = await http.post(f"{CONNECTIONS}/sim_001%231/release")
         assert answer.status_code == 409
         assert answer.json()["detail"] == "nobody holds sim_001#1: it is idle, and may be closed"
+
+
+async def test_connections_tell_what_they_did_and_what_they_may_still_do(tmp_path: Path) -> None:
+    async with served(tmp_path) as daemon, daemon.client(Scope.READ) as http:
+        await opened(daemon, 3)
+        pool = daemon.service.pool("default")
+        for _ in range(2):
+            await pool.execute("search_tweet", account="sim_002", query="x")
+        await pool.execute("get_user", account="sim_003", handle="sim_001")
+        key = "average_response_time"
+        assert (await ids(http, sort=key))[0] == "sim_001#1", "who made no call comes before all others"
+        assert (await ids(http, sort=key, descending=True))[-1] == "sim_001#1"
+        fresh, used, _ = (await http.get(CONNECTIONS)).json()["items"]
+        assert (fresh["budget"], fresh["response_times"], fresh["reason"]) == (None, [], "")
+        assert (used["budget"]["endpoint"], used["budget"]["left"]) == ("SearchTimeline", 48)
+        assert (used["budget"]["expected"], used["budget"]["most"]) == (48, 50)
+        assert len(used["response_times"]) == 2
+        detail = (await http.get(f"{CONNECTIONS}/sim_002%231")).json()
+        assert [(each["action"], each["outcome"]) for each in detail["calls"]] == [("search_tweet", "ok")] * 2
+        assert detail["calls"][0]["at"] > detail["calls"][1]["at"], "the latest first"
+        unknown = next(each for each in detail["budgets"] if each["endpoint"] == "CreateNoteTweet")
+        assert (unknown["left"], unknown["expected"], unknown["most"]) == (1, 50, 50), (
+            "a probe, and then the cap"
+        )
+        assert detail["budgets"][0] | {"returns_in": 0} == used["budget"] | {"returns_in": 0}
+        pool.connection("sim_002#1").member.windows.rest("SearchTimeline", 600)
+        assert (await ids(http, healthy=True)) == ["sim_001#1", "sim_002#1", "sim_003#1"]
+        reason = (await http.get(f"{CONNECTIONS}/sim_002%231")).json()["reason"]
+        assert reason == "cooling: SearchTimeline; the rate window opens in 10 min"

@@ -10,7 +10,7 @@ from tests.simulation.simulated_x import SimulatedX
 from tests.unit.pool.scene import scene, settle, take
 from twikit_pool.errors import LeaseLost
 from twikit_pool.pool import ConnectionPriority, ConnectionState, TwikitConnectionPool
-from twikit_pool.pool.health import REMEMBERED
+from twikit_pool.pool.health import LATEST, REMEMBERED
 from twikit_pool.sessions.outcomes import Outcome
 
 
@@ -164,3 +164,42 @@ async def test_a_wait_that_is_dropped_without_being_cancelled_leaves_nothing_beh
     assert pool.waiting == 0
     lease.release()
     assert pool.counts()[ConnectionState.IDLE] == 1
+
+
+@scene(1)
+async def test_its_latest_calls_are_told_with_those_that_failed(
+    pool: TwikitConnectionPool, x: SimulatedX
+) -> None:
+    (connection,) = pool.connections()
+    assert (connection.info.response_times, connection.info.reason) == ((), "")
+    connection.health.called("like_tweet", Outcome.OK, 1.0, 1.25)
+    connection.health.called("like_tweet", Outcome.RATE_LIMITED, 2.0, 2.5)
+    connection.health.called("like_tweet", Outcome.CALLER_FAULT, 3.0, 3.125)
+    assert connection.info.response_times == (0.25, None, 0.125)
+    for number in range(LATEST):
+        connection.health.called("like_tweet", Outcome.OK, 0.0, float(number))
+    assert connection.info.response_times == tuple(map(float, range(LATEST)))
+    assert connection.health.latest[-1] == (LATEST - 1, "like_tweet", Outcome.OK, LATEST - 1)
+
+
+@scene(1)
+async def test_a_connection_tells_why_it_is_held_up(pool: TwikitConnectionPool, x: SimulatedX) -> None:
+    lease = await take(pool)
+    connection = lease.connection
+    pool.tuning.lower(connection)
+    assert connection.info.reason == "taken last: it costs more than others"
+    windows = connection.member.windows
+    windows.rest("SearchTimeline", 600)
+    assert connection.info.reason == "cooling: SearchTimeline; the rate window opens in 10 min"
+    windows.rest("FavoriteTweet", 60, "X said so")
+    cooling = "cooling: FavoriteTweet, and 1 more; X said so; it opens in 60 s"
+    assert connection.info.reason == cooling
+    assert pool.tuning.pause(connection, 30)
+    assert connection.info.reason == "pauses for 30 s: it costs too much"
+    connection.health.checked(well=False)
+    assert connection.info.reason == "its last check failed"
+    connection.health.checked(well=False)
+    assert connection.info.reason == "its last 2 checks failed"
+    pool.quarantine("a0", "a rest", 5)
+    assert connection.info.reason == "closes when it is free: a0 is quarantined: a rest"
+    lease.release()

@@ -393,6 +393,35 @@ def test_a_flood_of_one_topic_drives_no_other_out() -> None:
 # ---------------------------------------------------------------- losing
 
 
+def test_what_was_told_lately_has_what_leases_and_calls_have_driven_out() -> None:
+    async def scene(hub: Hub, manager: TwikitConnectionPoolManager) -> None:
+        moment = datetime.fromisoformat("2026-01-01T00:00:00Z")
+        with hub.subscribe(["connection_events"]):
+            told = AccountQuarantined(pool_id="a", at=moment, account_id="a0", seconds=60, reason="a rest")
+            manager.events.publish(told)
+            for _ in range(10):
+                call = CallFinished(
+                    pool_id="a",
+                    at=moment,
+                    account_id="a0",
+                    action="like_tweet",
+                    outcome="ok",
+                    latency=0.1,
+                    status=200,
+                    code=None,
+                )
+                manager.events.publish(call)
+            manager.events.publish(resized(1, "b"))
+            await settle()
+        latest = [json.loads(each.text) for each in hub.latest("a")]
+        assert [each["type"] for each in latest] == ["call_finished"] * 4 + ["account_quarantined"]
+        numbers = [each["seq"] for each in latest]
+        assert numbers == sorted(numbers, reverse=True)
+        assert [json.loads(each.text)["type"] for each in hub.latest("b")] == ["pool_resized"]
+
+    play(scene, kept=4)
+
+
 def test_a_slow_reader_loses_its_oldest_and_is_told_how_many_before_it_goes_on() -> None:
     async def scene(hub: Hub, manager: TwikitConnectionPoolManager) -> None:
         with hub.subscribe(["jobs"]) as slow, hub.subscribe(["jobs"]) as quick:

@@ -62,6 +62,15 @@ OTHER: dict[str, dict[str, Any]] = {
         "guarantees": {"default": 20},
         "priorities": {"default": "HIGH"},
     },
+    "jobs": {
+        "folder": "/t/jobs",
+        "max_batches": 3,
+        "max_jobs": 400,
+        "max_kept": 5,
+        "keep_for": 3_600.0,
+        "grace": 4.0,
+        "allow_engagement": True,
+    },
 }
 """Another value than the default for every setting, but for three of four choices of accounts."""
 

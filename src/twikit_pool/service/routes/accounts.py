@@ -5,32 +5,33 @@ Cookies and proxies come in here and go out nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from datetime import datetime
-from math import isfinite
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Controller, Request, delete, get, post, put
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from twikit_pool.accounts import CookieFolder, cookie_files
 from twikit_pool.accounts.caps import render_caps
 from twikit_pool.accounts.fields import caps_from, proxy_from
 from twikit_pool.accounts.model import ACCOUNT_ID, Account, AccountState, Credentials, Standing
 from twikit_pool.errors import AccountError, AccountNotFound, PoolClosed
+from twikit_pool.pool.member import Bar
 from twikit_pool.service.access import Caller
+from twikit_pool.service.routes.endpoint_budgets import EndpointBudget, budgets_of
 from twikit_pool.service.routes.paging import USUAL, Limit, Offset, Page, Text, part
 from twikit_pool.service.service import Service, Serving
 from twikit_pool.service.tokens import Scope
 from twikit_pool.sessions import TwikitSessionManager
-from twikit_pool.sessions.windows import HANDSHAKE
 
 if TYPE_CHECKING:
     from twikit_pool.accounts.source import AccountSource
+    from twikit_pool.pool import TwikitConnectionPool
     from twikit_pool.pool.member import Member
-    from twikit_pool.sessions.windows import RateWindows
 
 Id = Annotated[str, msgspec.Meta(pattern=f"^{ACCOUNT_ID.pattern}$", max_length=64)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -125,38 +126,19 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         pool_id: which.
         usable: whether the pool may use it now.
+        state: `active` if so, else why not in a word or two.
         why: why not, if so: its state, a quarantine of the pool's, a circuit, another pool.
+        until: when it may be used again without anyone's doing, be it that the account's state ends or the
+            pool's own quarantine; null when it may be used, or when nobody knows.
         connections: those that are open.
     """
 
     pool_id: str
     usable: bool
+    state: str
     why: str
+    until: datetime | None
     connections: tuple[str, ...]
-
-
-class EndpointBudget(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account may still send to one endpoint of X.
-
-    Attributes:
-        endpoint: the operation of X.
-        left: calls that may be sent now; 1, a probe, where the window is not known; null without any limit.
-        limit: calls of a window, caps aside; null when nobody knows.
-        window: seconds of that window.
-        in_flight: calls under way, which count as used.
-        opens_in: seconds until a call may be sent: 0 now, null when nobody knows, or never.
-        returns_in: seconds until the tightest budget has calls back; null when none are spent.
-        why: why it is shut, if it is.
-    """
-
-    endpoint: str
-    left: int | None
-    limit: int | None
-    window: float | None
-    in_flight: int
-    opens_in: float | None
-    returns_in: float | None
-    why: str
 
 
 class AccountInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,20 +214,27 @@ class Accounts(Controller):
         self,
         service: Serving,
         in_state: InState = None,
+        usable: FromQuery[bool | None] = None,
         tag: Text = None,
         pool: Text = None,
         search: Text = None,
         offset: Offset = 0,
         limit: Limit = USUAL,
     ) -> Page[AccountInfo]:
-        """The accounts by id: those in a state, with a tag, of a pool, or with this in their id or handle."""
-        wanted = None if pool is None else service.pool(pool).account_ids
+        """The accounts by id: those in a state, usable or not, with a tag, of a pool, or so named.
+
+        With a `pool`, `usable` is whether this pool may use it, and whom it leaves alone is `quarantined`.
+        """
+        every = await _every(service.sessions)
+        members = None if pool is None else service.pool(pool).matching.members
+        now = service.sessions.clock.now()
         found = [
             each
-            for each in await _every(service.sessions)
-            if (in_state is None or each.standing.state is in_state)
+            for each in every
+            if (members is None or each.id in members)
+            and (in_state is None or _state(each, members) is in_state)
+            and (usable is None or _usable(each, members, now) is usable)
             and (tag is None or tag in each.tags)
-            and (wanted is None or each.id in wanted)
             and (search is None or search.casefold() in f"{each.id}\n{each.handle or ''}".casefold())
         ]
         shown = [AccountInfo(**_told(service, each)) for each in part(found, offset, limit)]
@@ -333,14 +322,14 @@ class PoolAccounts(Controller):
         """Leave an account alone in this pool for so long; its connections close as their leases end."""
         found = service.pool(pool)
         found.quarantine(account, data.reason, data.seconds)
-        return _membership(found.pool_id, found.matching.members[account])
+        return _membership(found, found.matching.members[account])
 
     @delete("/{account:str}/quarantine", opt={"scope": Scope.OPERATE}, status_code=200, sync_to_thread=False)
     def end_quarantine(self, service: Serving, pool: FromPath[str], account: FromPath[str]) -> Membership:
         """Use the account in this pool again, if nothing else speaks against it."""
         found = service.pool(pool)
         found.end_quarantine(account)
-        return _membership(found.pool_id, found.matching.members[account])
+        return _membership(found, found.matching.members[account])
 
 
 # ------------------------------------------------------------ what is told
@@ -374,14 +363,13 @@ async def _detail(service: Service, account_id: str) -> AccountDetail:
     read = await service.sessions.source.account(account_id)
     # What a pool goes by, which may be later than what its source has.
     account = service.sessions.known(account_id) or read
-    budgets = _budgets(service.sessions.windows(account_id))
     return AccountDetail(
         **_told(service, account),
         caps=render_caps(account.caps),
         notes=account.notes,
         cookies=tuple(sorted(account.credentials.cookies)),
         has_proxy=account.proxy is not None,
-        budgets=tuple(sorted(budgets, key=_by_what_is_left)),
+        budgets=tuple(budgets_of(service.sessions.windows(account_id))),
     )
 
 
@@ -389,7 +377,7 @@ def _told(service: Service, account: Account) -> dict[str, Any]:
     """What `AccountInfo` has."""
     standing, sessions = account.standing, service.sessions
     members = [
-        (pool.pool_id, pool.matching.members[account.id])
+        (pool, pool.matching.members[account.id])
         for pool in service.manager.pools.values()
         if account.id in pool.account_ids
     ]
@@ -406,7 +394,7 @@ def _told(service: Service, account: Account) -> dict[str, Any]:
         "until": standing.until,
         "usable": standing.usable(sessions.clock.now()),
         "login_ends": account.credentials.expires,
-        "pools": tuple(_membership(name, member) for name, member in members),
+        "pools": tuple(_membership(pool, member) for pool, member in members),
         "connections": sum(len(member.connections) for _, member in members),
         "logins_today": sessions.logins.today(account.id),
     }
@@ -416,44 +404,27 @@ NEVER: Final = Standing().since
 """Since when an account is in a state of which nobody has told."""
 
 
-def _membership(pool_id: str, member: Member) -> Membership:
+def _state(account: Account, members: Mapping[str, Member] | None) -> AccountState:
+    """Its state, or that of a pool that leaves it alone."""
+    state = account.standing.state
+    alone = members is not None and Bar.QUARANTINE in members[account.id].bars
+    return AccountState.QUARANTINED if alone and state is AccountState.ACTIVE else state
+
+
+def _usable(account: Account, members: Mapping[str, Member] | None, now: datetime) -> bool:
+    return account.standing.usable(now) if members is None else members[account.id].usable
+
+
+def _membership(pool: TwikitConnectionPool, member: Member) -> Membership:
+    away = member.away(pool.matching.now())
     return Membership(
-        pool_id=pool_id,
+        pool_id=pool.pool_id,
         usable=member.usable,
+        state=member.state,
         why=member.why_barred,
+        until=pool.clock.now() + timedelta(seconds=away) if 0 < away < inf else None,
         connections=tuple(each.id for each in member.connections),
     )
-
-
-def _budgets(windows: RateWindows) -> Sequence[EndpointBudget]:
-    told: list[EndpointBudget] = []
-    for endpoint in windows.endpoints():
-        if endpoint in HANDSHAKE:
-            continue
-        prospect = windows.prospect(endpoint)
-        limit, shut = prospect.limit, prospect.opens_in > 0
-        told.append(
-            EndpointBudget(
-                endpoint=endpoint,
-                left=prospect.left,
-                limit=None if limit is None else limit.calls,
-                window=None if limit is None else limit.seconds,
-                in_flight=windows.in_flight(endpoint),
-                opens_in=_finite(prospect.opens_in),
-                returns_in=_finite(prospect.returns_in),
-                why=windows.why_shut(endpoint) if shut else "",
-            )
-        )
-    return told
-
-
-def _by_what_is_left(budget: EndpointBudget) -> tuple[float, str]:
-    share = 1.0 if budget.left is None or not budget.limit else budget.left / budget.limit
-    return share, budget.endpoint
-
-
-def _finite(seconds: float) -> float | None:
-    return seconds if isfinite(seconds) else None
 
 
 # ------------------------------------------------------------ what is changed

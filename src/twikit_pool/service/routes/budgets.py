@@ -32,6 +32,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         usable: how many of them can do it now.
         left: calls that can be sent now in all; null when no limit is known.
         limit: calls a window of all of them together; null when no limit is known.
+        most: what `left` is when nothing is spent: the same, or what caps allow in their period, whichever
+            is tighter now.
         returns_in: seconds until the next calls come back; null when none are out, or nobody knows.
         returning: how many come back then.
         rate: calls a second that they can go on with for ever; null when no limit is known.
@@ -45,6 +47,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     usable: int
     left: int | None
     limit: int | None
+    most: int | None
     returns_in: float | None
     returning: int
     rate: float | None
@@ -77,6 +80,7 @@ def _told(budget: FleetBudget) -> Budget:
         usable=budget.usable,
         left=budget.left,
         limit=budget.limit,
+        most=budget.most,
         returns_in=budget.returns_in,
         returning=budget.returning,
         rate=budget.rate,

@@ -14,12 +14,13 @@ from twikit_pool.errors import InvalidParameters
 from twikit_pool.pool import ConnectionPriority
 from twikit_pool.service.access import Caller
 from twikit_pool.service.acts import Act, Answer, Work
+from twikit_pool.service.batch_input import names_files
 from twikit_pool.service.idempotency import HEADER
 from twikit_pool.service.problems import HEADERS
 from twikit_pool.service.service import Service, Serving
 from twikit_pool.service.tokens import Scope
 from twikit_pool.sessions import ACTIONS, Action, parse_action
-from twikit_pool.sessions.actions import UploadMedia, WithMedia, action_named
+from twikit_pool.sessions.actions import action_named
 from twikit_pool.sessions.records import Page
 
 DEADLINE: Final = 50.0
@@ -194,10 +195,7 @@ def remote_action(name: str, parameters: dict[str, Any]) -> Action:
         ActionError: it cannot be sent as asked; or it names files, which would be this machine's.
     """
     action = parse_action(name, parameters)
-    local = (isinstance(action, WithMedia) and action.media) or (
-        isinstance(action, UploadMedia) and action.path is not None
-    )
-    if local:
+    if names_files(action):
         raise InvalidParameters(f"{name}: files of the service's machine are not sent; give a URL to fetch")
     return action
 

@@ -18,8 +18,11 @@ Step = Annotated[float, QueryParameter(ge=0, le=86_400)]
 Names = Annotated[str | None, QueryParameter(max_length=1_000, description="Figures, joined by commas.")]
 Word = Annotated[str | None, QueryParameter(max_length=100)]
 
-FIRST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()
-LAST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+Moment = FromQuery[datetime | float | None]
+"""A time, or seconds since 1970, as in the column `at`."""
+
+LAST: Final = 1e11
+"""Seconds since 1970 that are still a date."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,16 +56,15 @@ class MetricsHistory(Controller):
         self,
         service: Serving,
         pool: FromPath[str],
-        since: FromQuery[datetime | float | None] = None,
-        until: FromQuery[datetime | float | None] = None,
+        since: Moment = None,
+        until: Moment = None,
         step: Step = 0.0,
         figures: Names = None,
     ) -> Figures:
         """Figures of the last 24 hours, or of another range; also from before the service was started.
 
         Ten seconds are a point in the last hour, a minute in the 35 hours before, an hour before those. With
-        a `step`, so many seconds are, rounded up to tens. A moment is a time, or seconds since
-        1970, as in the column `at`.
+        a `step`, so many seconds are, rounded up to tens.
         """
         found = service.pool(pool)
         chosen = CHARTED if figures is None else tuple(figures.split(","))
@@ -70,7 +72,7 @@ class MetricsHistory(Controller):
         return Figures(
             pool_id=found.pool_id,
             columns=await history.series(
-                found.pool_id, since=_moment(since), until=_moment(until), step=step, figures=chosen
+                found.pool_id, since=_time(since), until=_time(until), step=step, figures=chosen
             ),
             kept=history.kept,
             lost=history.lost,
@@ -84,8 +86,8 @@ class MetricsHistory(Controller):
         pool: FromPath[str],
         kind: Word = None,
         account: Word = None,
-        since: FromQuery[datetime | float | None] = None,
-        until: FromQuery[datetime | float | None] = None,
+        since: Moment = None,
+        until: Moment = None,
         limit: Limit = USUAL,
         before: Word = None,
     ) -> EventPage:
@@ -98,15 +100,14 @@ class MetricsHistory(Controller):
             service.pool(pool).pool_id,
             kind=kind,
             account_id=account,
-            since=_moment(since),
-            until=_moment(until),
+            since=_time(since),
+            until=_time(until),
             limit=limit,
             before=before,
         )
 
 
-def _moment(given: datetime | float | None) -> datetime | None:
-    """A time, or seconds since 1970; what is beyond all calendars is at their end."""
-    if isinstance(given, float | int):
-        return datetime.fromtimestamp(min(max(given, FIRST), LAST), UTC)
-    return given
+def _time(moment: datetime | float | None) -> datetime | None:
+    if not isinstance(moment, (int, float)):
+        return moment
+    return datetime.fromtimestamp(min(max(0.0, moment), LAST), UTC)  # nothing is kept beyond either
