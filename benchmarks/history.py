@@ -216,7 +216,7 @@ def event_rows() -> Iterator[dict[str, Any]]:
         }
 
 
-async def _filled(store: DatabaseStore, url: str, hour: Hour) -> int:
+async def filled(store: DatabaseStore, url: str, hour: Hour) -> int:
     """Make the week, past the recorder; returns how many rows there are."""
     await store.write(Batch(writer="first", number=1, at=ENDS))  # the tables
     tables: tuple[tuple[sa.Table, Iterator[dict[str, Any]]], ...] = (
@@ -271,7 +271,7 @@ def _fill_postgres(url: str, table: sa.Table, rows: Iterator[dict[str, Any]]) ->
 async def _measured(url: str, hour: Hour, rng: random.Random) -> dict[str, float]:
     store, history = DatabaseStore(url), History(url, clock=At())
     began = time.perf_counter()
-    found: dict[str, float] = {"rows": await _filled(store, url, hour)}
+    found: dict[str, float] = {"rows": await filled(store, url, hour)}
     found["made in, s"] = time.perf_counter() - began
     found["size of the week, MB"] = await _size(store, url) / 1e6
     week = datetime.fromtimestamp(BEGAN, UTC)

@@ -31,6 +31,7 @@ from benchmarks._sizing_model import SERVICE, TICK, Outcome, simulate
 from benchmarks._traces import BUCKET, BUCKETS_A_DAY, Trace, traces_of
 from twikit_pool.config import SCALING_RULES, ConnectionPoolConfig, ScalingRule
 from twikit_pool.scaling import OnlineForecaster, ScalingEngine, connections_for
+from twikit_pool.scaling.quality import clairvoyant, waste
 
 DAYS: Final = 3
 ERLANGS: Final = 20.0
@@ -116,11 +117,11 @@ def _bars(
     for course in ("lines", "steps"):
         ours = found[Case("ours", "fast", course)].values()
         thresholds = found[Case("thresholds", "fast", course)].values()
-        waste = mean(each.waste for each in ours)
-        cut = 1 - waste / mean(each.waste for each in thresholds)
+        ours_wastes = mean(each.waste for each in ours)
+        cut = 1 - ours_wastes / mean(each.waste for each in thresholds)
         late = mean(each.late for each in ours) / mean(each.late for each in thresholds)
         bars += [
-            Bar(f"fast, {course}: waste", waste, 0.25, "lower"),
+            Bar(f"fast, {course}: waste", ours_wastes, 0.25, "lower"),
             Bar(f"fast, {course}: share of the thresholds' waste cut", cut, 0.5, "higher"),
             Bar(f"fast, {course}: late calls by the thresholds'", late, 1, "lower"),
         ]
@@ -176,7 +177,7 @@ def _checked() -> float:
 
 def _found(outcome: Outcome, needed: Sequence[int]) -> Found:
     return Found(
-        waste=outcome.hours / (sum(needed) * MINUTE / 3600) - 1,
+        waste=waste(outcome.hours, sum(needed) * MINUTE / 3600) or 0.0,
         late=outcome.late / outcome.calls,
         opened=outcome.opened / DAYS,
         logins=outcome.logins / DAYS,
@@ -187,8 +188,9 @@ def _found(outcome: Outcome, needed: Sequence[int]) -> Found:
 def _needed(course: Sequence[float]) -> Iterator[int]:
     """The connections that each minute's load asks for."""
     ticks = int(MINUTE / TICK)
-    for begins in range(0, len(course), ticks):
-        yield connections_for(mean(course[begins : begins + ticks]), SERVICE)
+    yield from clairvoyant(
+        (mean(course[begins : begins + ticks]) for begins in range(0, len(course), ticks)), SERVICE
+    )
 
 
 def _steps(loads: Sequence[float]) -> Iterator[float]:

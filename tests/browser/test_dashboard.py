@@ -24,7 +24,7 @@ FIRST_LOAD = 65_000
 
 CHARTS = 60_000
 
-VIEWS = ("overview", "connections", "accounts", "scaling", "reservations", "events", "alerts")
+VIEWS = ("overview", "connections", "accounts", "scaling", "reservations", "events", "alerts", "reports")
 
 
 async def choose_pool(page: Page, name: str = "default") -> None:

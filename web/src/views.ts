@@ -29,6 +29,7 @@ export const VIEWS = {
   reservations: view(() => import("./views/reservations")),
   events: view(() => import("./views/events")),
   alerts: view(() => import("./views/alerts")),
+  reports: view(() => import("./views/reports")),
 };
 
 export type View = keyof typeof VIEWS;

@@ -64,6 +64,9 @@ app.command(
     "twikit_pool.cli.alerts:app", name="alerts", help="What is wrong, and who is told.", group=SERVICE
 )
 app.command(
+    "twikit_pool.cli.report:report", name="report", help="What pools did, and what should be changed."
+)
+app.command(
     "twikit_pool.cli.jobs:app", name="jobs", help="Batches of jobs that a service carries out.", group=SERVICE
 )
 app.command("twikit_pool.cli.simulate:simulate", name="simulate", help="Serve a local stand-in for X.")

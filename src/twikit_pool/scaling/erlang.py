@@ -45,3 +45,23 @@ def connections_for(
             if waits * exp(-spare * wait / service_time) <= probability:
                 return connections
     return at_most
+
+
+def late_share(connections: int, offered: float, service_time: float, wait: float = 0.1) -> float:
+    """The share of the calls that wait longer than `wait`, 0 to 1; 1 where the load is more than it can take.
+
+    Args:
+        connections: how many serve.
+        offered: erlangs, as in `connections_for`.
+        service_time: mean seconds that a call holds a connection, more than 0.
+        wait: seconds that a caller may wait.
+    """
+    if offered <= 0:
+        return 0.0
+    if offered >= connections:
+        return 1.0
+    blocked = 1.0
+    for each in range(1, connections + 1):
+        blocked = offered * blocked / (each + offered * blocked)
+    waits = blocked / (1 - offered / connections * (1 - blocked))
+    return waits * exp(-(connections - offered) * wait / service_time)

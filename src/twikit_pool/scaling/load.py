@@ -87,6 +87,8 @@ class Load:
 
     def cleaned(self) -> Load:
         """The same, with numbers that no pool can have as missing."""
+        if not self.demand and all(each is None or 0 <= each <= MOST for each in self._measured()):
+            return self
         return replace(
             self,
             active=_known(self.active),
@@ -105,6 +107,17 @@ class Load:
                 )
                 for each in self.demand
             ),
+        )
+
+    def _measured(self) -> tuple[float | None, ...]:
+        return (
+            self.active,
+            self.arrivals,
+            self.service,
+            self.acquisition,
+            self.error_rate,
+            self.limited_rate,
+            self.opening,
         )
 
 

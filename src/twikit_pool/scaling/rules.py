@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from twikit_pool.scaling.forecast import Prediction
     from twikit_pool.scaling.load import EndpointDemand, Load
 
+USED_UP: Final = "use up the windows of"
+"""In the reason of a size that rate budgets ask for, before how many accounts that takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -150,22 +153,32 @@ def _demand(situation: Situation) -> Advice | None:
 
 def _rate_budget(situation: Situation) -> Advice | None:
     """As many accounts as the rate windows of the endpoint most asked for take."""
-    sizes = [(_accounts_for(each, situation.config), each) for each in situation.load.demand]
+    config = situation.config
+    sizes = [
+        (accounts_for(each, config.scaling_late_share, at_most=config.max_connections), each)
+        for each in situation.load.demand
+    ]
     size, most = max(sizes, key=lambda each: each[0], default=(0, None))
     if most is None or not size:
         return None
-    reason = f"{most.rate:.3g} calls a second to {most.endpoint} use up the windows of {size} accounts"
+    reason = f"{most.rate:.3g} calls a second to {most.endpoint} {USED_UP} {size} accounts"
     # Further connections of one account share its windows, so each of these is of an account of its own.
     return Advice(rule="rate_budget", size=size + situation.load.unhealthy, reason=reason)
 
 
-def _accounts_for(asked: EndpointDemand, config: ConnectionPoolConfig) -> int:
-    """Accounts whose windows last for the calls of one window, the scatter of random arrivals included."""
+def accounts_for(asked: EndpointDemand, late_share: float, *, at_most: int) -> int:
+    """Accounts whose windows last for the calls of one window, the scatter of random arrivals included.
+
+    Args:
+        asked: what is asked of an endpoint; 0 accounts are answered where no limit is known.
+        late_share: share of the windows that may be used up all the same.
+        at_most: what is returned when more would be needed.
+    """
     calls, limit = (asked.rate or 0.0) * asked.window, (asked.sustained or 0.0) * asked.window
     if not limit:
         return 0
-    scatter = max(0.0, NormalDist().inv_cdf(1 - config.scaling_late_share)) * sqrt(calls)
-    return ceil(min((calls + scatter) / limit, config.max_connections))
+    scatter = max(0.0, NormalDist().inv_cdf(1 - late_share)) * sqrt(calls)
+    return ceil(min((calls + scatter) / limit, at_most))
 
 
 def _forecast(situation: Situation) -> Advice | None:

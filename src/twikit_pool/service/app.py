@@ -30,6 +30,7 @@ from twikit_pool.service.routes.history import MetricsHistory
 from twikit_pool.service.routes.jobs import Jobs
 from twikit_pool.service.routes.leases import Leases
 from twikit_pool.service.routes.pools import Pools
+from twikit_pool.service.routes.reports import PoolReports
 from twikit_pool.service.routes.reservations import Reservations
 from twikit_pool.service.routes.resources import ResourceRoutes
 from twikit_pool.service.routes.scaling import ScalingRoutes
@@ -46,6 +47,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Pools,
     LatestEvents,
     MetricsHistory,
+    PoolReports,
     Connections,
     Accounts,
     PoolAccounts,

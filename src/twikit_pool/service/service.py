@@ -12,6 +12,7 @@ from twikit_pool.metrics.history import History
 from twikit_pool.service.batches import Batches
 from twikit_pool.service.hub import Hub
 from twikit_pool.service.remote import Remote
+from twikit_pool.service.reports import Reports
 from twikit_pool.service.sections import JobSettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Service:
         hub: tells what happens.
         history: what the pools did: the manager's, or that of the last day in memory where it keeps none.
         batches: jobs that it carries out.
+        reports: on what the pools did.
         remote: what is done, and leased, for those who act from elsewhere.
         ready: whether it takes requests; False while it begins and while it ends.
     """
@@ -57,6 +59,7 @@ class Service:
         self.hub: Final = Hub(manager, clock=sessions.clock)
         self.batches: Final = Batches(JobSettings() if jobs is None else jobs, manager, sessions.clock)
         self.history: Final = _kept(manager) or History(clock=sessions.clock)
+        self.reports: Final = Reports(manager, self.history, sessions.clock)
         self.remote: Final = Remote(sessions.clock)
         self.ready = True
         self._entered = AsyncExitStack()
