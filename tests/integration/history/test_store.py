@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import sqlite
 
 from tests.unit.metrics.history.made import NOON, SetClock, busy_point, calls_of, moment, point, times
 from twikit_pool.errors import ConfigError, HistoryError
@@ -23,8 +24,9 @@ from twikit_pool.metrics.history import FIGURES, AccountFigures, DatabaseStore, 
 from twikit_pool.metrics.history.batch import AccountKey, Batch
 from twikit_pool.metrics.history.connected import LATEST
 from twikit_pool.metrics.history.figures import DAY, HOUR, MINUTE, TIERS
-from twikit_pool.metrics.history.schema import events, metadata, points
+from twikit_pool.metrics.history.schema import accounts, events, metadata, points
 from twikit_pool.metrics.history.spans import Span
+from twikit_pool.metrics.history.statements import having
 
 
 def event(
@@ -354,6 +356,23 @@ async def test_the_tables_are_those_of_the_newest_migration(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", "src/twikit_pool/metrics/history/migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == LATEST
+
+
+async def test_rows_are_found_by_their_key_however_many_there_are(tmp_path: Path) -> None:
+    """SQLite would read the whole table for a list of pairs."""
+    store = DatabaseStore(tmp_path / "history.db")
+    await Writer(store)(events=[event(NOON)])
+    for table, keys in (
+        (points, [(1, 10, NOON), (1, 10, NOON + 10), (2, 60, NOON)]),
+        (accounts, [(1, HOUR, NOON, "ann"), (1, HOUR, NOON, "bob"), (1, DAY, NOON, "ann")]),
+    ):
+        query = sa.select(*table.primary_key).where(having(list(table.primary_key), keys))
+        text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        async with store.connected.reading() as connection:
+            plan = [row.detail for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+        assert any("SEARCH" in each for each in plan)
+        assert not any("SCAN" in each for each in plan), plan
+    await store.aclose()
 
 
 async def test_every_figure_can_be_asked_for_and_no_other(url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from twikit_pool.errors import ConfigError
@@ -18,10 +19,6 @@ def _rate(name: str) -> Figure:
     return lambda point: getattr(point, name) / point.seconds if point.seconds else 0.0
 
 
-def _plain(name: str) -> Figure:
-    return lambda point: getattr(point, name)
-
-
 def _share(part: str, whole: str) -> Figure:
     return lambda point: getattr(point, part) / getattr(point, whole) if getattr(point, whole) else None
 
@@ -29,10 +26,6 @@ def _share(part: str, whole: str) -> Figure:
 def _utilization(point: Point) -> float:
     connection_time = point.total * point.seconds
     return min(point.busy_time / connection_time, 1.0) if connection_time else 0.0
-
-
-def _quantile(name: str, quantile: str) -> Figure:
-    return lambda point: getattr(getattr(point, name), quantile)
 
 
 def _average(name: str) -> Figure:
@@ -45,7 +38,7 @@ def _average(name: str) -> Figure:
 
 FIGURES: Final[Mapping[str, Figure]] = {
     **{
-        name: _plain(name)
+        name: attrgetter(name)
         for name in (
             "total",
             "active",
@@ -72,7 +65,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "load": _rate("busy_time"),
     "error_rate": _share("errors", "calls"),
     "utilization": _utilization,
-    **{f"{name}_{each}": _quantile(name, each) for name in TIMES for each in ("p50", "p95", "p99")},
+    **{f"{name}_{each}": attrgetter(f"{name}.{each}") for name in TIMES for each in ("p50", "p95", "p99")},
     **{f"{name}_average": _average(name) for name in TIMES},
 }
 """What can be asked for, by name: rates are a second, times seconds, shares from 0 to 1."""
@@ -144,4 +137,4 @@ def in_columns(points: Sequence[Point], figures: Collection[str] = CHARTED) -> C
 
 def _short(value: float | None) -> float | None:
     """A number without digits that no chart shows; a day would take twice as many bytes with them."""
-    return None if value is None else round(value, 6)
+    return round(value, 6) if isinstance(value, float) else value

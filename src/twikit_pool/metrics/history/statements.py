@@ -1,7 +1,9 @@
-"""The statements that write, each built once: that takes longer than carrying it out."""
+"""Statements that write, each built once, which takes longer than carrying it out; and how rows are found."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -55,3 +57,20 @@ def _number(dialect: str, *, days_known: bool) -> Any:
 def number(connection: AsyncConnection, *, days_known: bool) -> Any:
     """Enters a pool, and returns its number; its days are changed only where they are known."""
     return _number(connection.dialect.name, days_known=days_known)
+
+
+def having(columns: Sequence[sa.Column[Any]], keys: Sequence[Sequence[Any]]) -> sa.ColumnElement[bool]:
+    """Which rows have these keys. Not `(a, b) IN (...)`, for which SQLite reads the whole table.
+
+    Keys that differ in their last part alone are one search.
+    """
+    *begin, last = columns
+    found: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for *first, end in keys:
+        found[tuple(first)].append(end)
+    return sa.or_(
+        *(
+            sa.and_(*(column == value for column, value in zip(begin, first, strict=True)), last.in_(ends))
+            for first, ends in found.items()
+        )
+    )

@@ -27,7 +27,7 @@ from twikit_pool.metrics.history.rows import (
     row_of,
 )
 from twikit_pool.metrics.history.schema import accounts, events, points
-from twikit_pool.metrics.history.statements import claim, number, upsert
+from twikit_pool.metrics.history.statements import claim, having, number, upsert
 
 Place: TypeAlias = tuple[int, int, int]
 """Of a point: pool, tier, start."""
@@ -126,7 +126,7 @@ async def _read_points(connection: AsyncConnection, places: Sequence[Place]) -> 
     found: dict[Place, Point] = {}
     key = (points.c.pool, points.c.tier, points.c.at)
     for some in _portions(places):
-        query = sa.select(*key, *columns()).where(sa.tuple_(*key).in_(some))
+        query = sa.select(*key, *columns()).where(having(key, some))
         for row in await connection.execute(query):
             values: list[Any] = list(row)
             found[values[0], values[1], values[2]] = point_of(values[3:])
@@ -145,7 +145,7 @@ async def _write_accounts(connection: AsyncConnection, batch: Batch, ids: dict[s
         return
     key = (accounts.c.pool, accounts.c.tier, accounts.c.at, accounts.c.account)
     for some in _portions(list(new)):
-        query = sa.select(*key, *ACCOUNT_COLUMNS).where(sa.tuple_(*key).in_(some))
+        query = sa.select(*key, *ACCOUNT_COLUMNS).where(having(key, some))
         for row in await connection.execute(query):
             new[row[0], row[1], row[2], row[3]].append(account_of(row[4:]))
     rows = [account_row(*place, AccountFigures.merged(new[place])) for place in sorted(new)]
