@@ -6,6 +6,8 @@ STAMP  := $(VENV)/.ready
 PAGE   := src/twikit_pool/service/page/index.html
 
 SEEDS  ?= 100
+# Processes that run the tests side by side; most of a test's time is waiting.
+WORKERS ?= 2
 
 .PHONY: run serve page browser test check format lint types imports setup bench simulate coverage mutants clean
 
@@ -35,7 +37,7 @@ browser:  ## what tests/browser drives; Debian's package, where it can be instal
 	@test -x /usr/bin/chromium || scripts/install-chromium.sh || echo "Chromium is not there; tests/browser is skipped"
 
 test: $(STAMP) $(PAGE) browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 format: $(STAMP)
 	$(BIN)/ruff format .
