@@ -6,6 +6,11 @@ cookie, a token or a password.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class TwikitPoolError(Exception):
     """The root of the tree."""
@@ -85,6 +90,39 @@ class MediaUnavailable(ActionError):
 
 class NotThroughPool(ActionError, AttributeError):
     """A pooled client cannot offer this part of `twikit.Client`; the message says what does instead."""
+
+
+# ---------------------------------------------------------------- the content filter
+
+
+class PostRefused(ActionError):
+    """The content filter does not let a post go; nothing was sent. The message gives rule and suggestion.
+
+    Attributes:
+        reasons: why: objects with `rule`, `severity`, `message`, `suggestion`, `field` and `span`.
+        review_id: its place in the review queue, if a person is to decide.
+    """
+
+    def __init__(self, message: str, reasons: Sequence[object] = (), review_id: int | None = None) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+        self.review_id = review_id
+
+
+class PostBlocked(PostRefused):
+    """A rule forbids the post: change it, or have an operator override the rule."""
+
+
+class PostHeld(PostRefused):
+    """A person is to decide about the post: it waits in the review queue (`review_id`)."""
+
+
+class SafetyError(TwikitPoolError):
+    """What the content filter remembers, or its review queue, cannot be read or written; nothing is sent."""
+
+
+class ReviewNotFound(TwikitPoolError, LookupError):
+    """The review queue has no entry of this id, or it is decided already."""
 
 
 # ---------------------------------------------------------------- the pool

@@ -123,6 +123,19 @@ class PoolReconfigured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostStopped(Event):
+    """The content filter has not let something go; with a `review_id`, until a person decides.
+
+    `account_id` is None where that was plain before an account was chosen.
+    """
+
+    account_id: str | None
+    action: str
+    reason: str
+    review_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyStop(Event):
     """Only CRITICAL and EMERGENCY requests are served, for `seconds`.
 

@@ -24,7 +24,17 @@ FIRST_LOAD = 65_000
 
 CHARTS = 60_000
 
-VIEWS = ("overview", "connections", "accounts", "scaling", "reservations", "events", "alerts", "reports")
+VIEWS = (
+    "overview",
+    "connections",
+    "accounts",
+    "scaling",
+    "reservations",
+    "events",
+    "alerts",
+    "reports",
+    "reviews",
+)
 
 
 async def choose_pool(page: Page, name: str = "default") -> None:
@@ -110,7 +120,7 @@ async def test_the_first_view_is_small_and_the_others_come_when_they_are_shown(
         charts = sizes.pop("chart")
         assert sum(sizes.values()) < FIRST_LOAD, sizes
         assert charts < CHARTS
-        assert not sizes.keys() & {"connections", "accounts", "scaling", "reservations", "events"}
+        assert not sizes.keys() & {"connections", "accounts", "scaling", "reservations", "events", "reviews"}
 
 
 async def test_a_view_that_cannot_be_fetched_says_so(tmp_path: Path, browse: Any) -> None:

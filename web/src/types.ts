@@ -142,6 +142,23 @@ export interface Reservation {
   connection_id: string | null;
 }
 
+export interface Review {
+  id: number;
+  at: string;
+  account_id: string;
+  pool_id: string;
+  owner: string | null;
+  action: string;
+  parameters: Record<string, unknown>;
+  reasons: {
+    rule: string;
+    severity: "note" | "review" | "block";
+    message: string;
+    suggestion: string;
+    span: { start: number; end: number } | null;
+  }[];
+}
+
 export interface Explained {
   sentence: string;
   accounts: number;

@@ -30,6 +30,7 @@ export const VIEWS = {
   events: view(() => import("./views/events")),
   alerts: view(() => import("./views/alerts")),
   reports: view(() => import("./views/reports")),
+  reviews: view(() => import("./views/reviews")),
 };
 
 export type View = keyof typeof VIEWS;

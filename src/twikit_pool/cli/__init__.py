@@ -61,6 +61,12 @@ app.command(
     "twikit_pool.cli.remote:resume", name="resume", help="Let a pool serve everyone again.", group=SERVICE
 )
 app.command(
+    "twikit_pool.cli.reviews:app", name="reviews", help="Posts that wait for a person.", group=SERVICE
+)
+app.command(
+    "twikit_pool.cli.check_post:check_post", name="check-post", help="What the content filter says of a post."
+)
+app.command(
     "twikit_pool.cli.alerts:app", name="alerts", help="What is wrong, and who is told.", group=SERVICE
 )
 app.command(

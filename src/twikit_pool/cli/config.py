@@ -15,6 +15,7 @@ from twikit_pool.alerts.rules import rules_of
 from twikit_pool.cli.config_text import as_json, as_toml, commented
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.errors import ConfigError
+from twikit_pool.safety.settings import MEMORY
 from twikit_pool.service.sections import HISTORY_FILE
 from twikit_pool.service.setting_sources import FILE_NAME
 from twikit_pool.service.setting_words import masked
@@ -114,6 +115,8 @@ def _summary(loaded: Loaded) -> Iterator[str]:
     if settings.accounts.sandbox is None:  # which leaves nothing behind
         folder = locations.data_folder()
         yield f"tokens: {at.tokens or folder / 'tokens.json'}"
+        if settings.safety.enabled:
+            yield f"posts are remembered in: {settings.safety.memory or folder / MEMORY}"
         yield f"audit log: {at.audit or folder / 'audit.log'}"
         yield f"history: {_history(settings.history, folder)}"
 

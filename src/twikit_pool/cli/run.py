@@ -17,6 +17,7 @@ from rich.text import Text
 
 from twikit_pool.cli.courtesy import courteous
 from twikit_pool.cli.job_accounts import AccountChoice, sessions_of
+from twikit_pool.cli.job_filter import job_filter
 from twikit_pool.cli.plan import in_a_line, never_in_a_line, print_plan, survey_of
 from twikit_pool.cli.progress import Meter, Way, show
 from twikit_pool.cli.run_summary import print_summary
@@ -38,6 +39,7 @@ from twikit_pool.jobs import (
     plan_of,
 )
 from twikit_pool.pool import TwikitConnectionPool
+from twikit_pool.service.settings import load_settings
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -69,6 +71,8 @@ async def run(
     progress: Way = "auto",
     plan: Annotated[bool, Parameter(negative=())] = False,
     allow_engagement: Annotated[bool, Parameter(negative=())] = False,
+    override: str | None = None,
+    config: Path | None = None,
 ) -> int:
     """Run a file of jobs, one JSON object a line, over all accounts.
 
@@ -92,6 +96,9 @@ async def run(
         plan: send nothing; say how long the jobs would take, what decides that, and which can never be done.
         allow_engagement: run likes, reposts and follows too, which X forbids to automate. Simulated accounts
             need no leave.
+        override: send posts whatever the content filter says; this is why, for the audit log.
+        config: the file of settings, of which `[safety]` counts here; ./twikit-pool.toml or your own when not
+            given.
     """
     choice = AccountChoice(
         cookies=cookies,
@@ -108,11 +115,12 @@ async def run(
     name = ["" if jobs == "-" else Path(jobs).stem, "sandbox" if sandbox or simulator else ""]
     place = results or Path(".".join([part for part in name if part] + ["results.jsonl"]))
     rejected = place.with_name(f"{place.name}.rejects.jsonl")
-    config = ConnectionPoolConfig(acquire_timeout=None, max_connections=MOST_CONNECTIONS)
+    sizes = ConnectionPoolConfig(acquire_timeout=None, max_connections=MOST_CONNECTIONS)
     if plan:
-        config = config.changed(min_connections=0, initial_connections=0)
+        sizes = sizes.changed(min_connections=0, initial_connections=0)
+    loaded = load_settings(file=config).settings
     with _opened(jobs, apart_from=(place, rejected)) as descriptor:
-        async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, config) as pool:
+        async with sessions_of(choice) as sessions, TwikitConnectionPool(sessions, sizes) as pool:
             if not pool.account_ids:
                 raise ConfigError(
                     "there are no accounts there: nothing was run; see `twikit-pool accounts list`"
@@ -136,6 +144,9 @@ async def run(
                         screen.print(Text(never, "red"), soft_wrap=True)
                 kept = kept or files.enter_context(ResultsFile(place))
                 rejects = files.enter_context(RejectsFile(rejected))
+                pool.guard = files.enter_context(
+                    job_filter(loaded, simulated=choice.simulated, override=override)
+                )
                 runner = JobRunner(
                     pool, results=kept, window=window, timeout=timeout, allow_engagement=choice.may_engage
                 )

@@ -24,6 +24,8 @@ from twikit_pool.clock import SYSTEM_CLOCK
 from twikit_pool.errors import PoolError
 from twikit_pool.manager import Automation, TwikitConnectionPoolManager
 from twikit_pool.metrics.history import History
+from twikit_pool.safety import PostGuard
+from twikit_pool.safety.settings import MEMORY
 from twikit_pool.service.access import Access
 from twikit_pool.service.app import application
 from twikit_pool.service.audit import Audit
@@ -117,13 +119,16 @@ class _Daemon:
             audit = Audit(at.audit or self._folder / "audit.log", clock)
             stack.callback(audit.close)
             sessions = await stack.enter_async_context(sessions_of(choice))
+            guard = self._guard()
+            if guard is not None:
+                stack.callback(guard.close)
             manager = await stack.enter_async_context(
-                TwikitConnectionPoolManager(sessions, automation=self._automation())
+                TwikitConnectionPoolManager(sessions, automation=self._automation(), guard=guard)
             )
             for name, made in settings.pools.items():
                 await self._make_pool(manager, name, made.config, made.accept_tags, shared=made.shared)
             access = Access(book, clock, rate=at.requests_per_second, burst=at.burst, origins=at.origins)
-            service = Service(sessions, manager, access, audit, jobs)
+            service = Service(sessions, manager, access, audit, jobs, guard)
             limits = WireLimits(
                 header_bytes=at.max_header,
                 header_seconds=at.header_timeout,
@@ -151,6 +156,10 @@ class _Daemon:
                     service.batches.end(patience),
                     *(_drained(pool, patience) for pool in manager.pools.values()),
                 )
+
+    def _guard(self) -> PostGuard | None:
+        safety = self._settings.safety
+        return PostGuard.of(safety, safety.memory or self._folder / MEMORY) if safety.enabled else None
 
     def _automation(self) -> Automation:
         given = self._settings.automation

@@ -80,10 +80,13 @@ TITLES: Final[dict[str, type[errors.TwikitPoolError]]] = {
     "no such pool": errors.PoolNotFound,
     "no such connection": errors.ConnectionNotFound,
     "no such action": errors.UnknownAction,
+    "no such alert, or it is over": errors.AlertNotFound,
     "no account can be made of this": errors.InvalidAccount,
     "the account may not be used now": errors.AccountUnavailable,
     "something about an account": errors.AccountError,
     "media cannot be had now": errors.MediaUnavailable,
+    "a person is to decide about the post": errors.PostHeld,
+    "the content filter refuses the post": errors.PostBlocked,
     "the action cannot be sent as asked": errors.InvalidParameters,
     "the reservation is over, or none can be made": errors.ReservationConflict,
     "no connection came free in time": errors.AcquireTimeoutError,
@@ -96,6 +99,9 @@ TITLES: Final[dict[str, type[errors.TwikitPoolError]]] = {
     "the pool cannot do this": errors.PoolError,
     "results cannot be kept": errors.ResultsError,
     "the account store cannot be used": errors.StoreError,
+    "the history cannot be used": errors.HistoryError,
+    "the content filter cannot remember": errors.SafetyError,
+    "no such review that waits": errors.ReviewNotFound,
     "a setting is wrong": errors.ConfigError,
 }
 """What the service calls the errors of a pool."""
@@ -111,6 +117,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     verdict: RemoteVerdict | None = None
     errors: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
+    review_id: int | None = None
 
 
 def error_of(status: int, problem: Problem) -> errors.TwikitPoolError:
@@ -119,6 +127,8 @@ def error_of(status: int, problem: Problem) -> errors.TwikitPoolError:
     if problem.verdict is not None:
         return RemoteCallFailed(told, problem.verdict)
     kind = TITLES.get(problem.title)
+    if kind is not None and issubclass(kind, errors.PostRefused):
+        return kind(told, problem.reasons, problem.review_id)
     if kind is not None:
         return kind(told)
     if status in (401, 403):

@@ -159,6 +159,7 @@ class RemotePool:
         timeout: float | None = None,
         deadline: float | None = None,
         idempotency_key: str | None = None,
+        override: str | None = None,
         **parameters: Any,
     ) -> Any:
         """Do one thing and return its record as plain values; as `TwikitConnectionPool.execute`.
@@ -171,11 +172,13 @@ class RemotePool:
             timeout: seconds for each wait for a connection; the pool's setting when not given.
             deadline: seconds for everything; the service's when not given.
             idempotency_key: of an earlier try whose answer was lost; a new one when not given.
+            override: why a post goes past the content filter; the token must be one that may operate.
             parameters: of the action.
 
         Raises:
             ActionError: the action or a parameter is wrong; nothing was sent.
             RemoteCallFailed: X did not do it; the verdict says why.
+            PostBlocked, PostHeld: the content filter does not let it go; `reasons` says why.
             PoolError: no connection; see `acquire`.
             AnswerLost: nobody knows whether it was done.
         """
@@ -188,6 +191,7 @@ class RemotePool:
             timeout=timeout,
             deadline=deadline,
             key=idempotency_key,
+            override=override,
         )
         return done["result"]
 

@@ -34,6 +34,7 @@ from twikit_pool.drop_in.failures import as_twikit, out_of_calls
 from twikit_pool.drop_in.makers import MAKING, Makers, naming
 from twikit_pool.drop_in.refused import REFUSED_ATTRIBUTES, REFUSED_METHODS, refused
 from twikit_pool.drop_in.turns import CURRENT, Turn, take
+from twikit_pool.drop_in.written import written
 from twikit_pool.errors import (
     AccountNotFound,
     AccountUnavailable,
@@ -101,8 +102,9 @@ class PooledClient(Client):
         priority: how urgent each request is.
         timeout: seconds each request waits for a connection; the pool's `acquire_timeout` when not given.
 
-    Each call raises what twikit raises, with a `CallFailed` as its cause that names the account; and what
-    `TwikitConnectionPool.acquire` raises. What cannot work through a pool raises `NotThroughPool`.
+    Each call raises what twikit raises, with a `CallFailed` as its cause that names the account; what
+    `TwikitConnectionPool.acquire` raises; and what the pool's guard does (`PostRefused`). What cannot work
+    through a pool raises `NotThroughPool`.
     """
 
     captcha_solver = None
@@ -174,7 +176,7 @@ class PooledClient(Client):
                 **kwargs,
             )
 
-        return await self._under_lease(method, url, send, lambda answer: answer[1])
+        return await self._under_lease(method, url, send, lambda answer: answer[1], kwargs.get("json"))
 
     async def _send(self, method: str, url: str, **kwargs: Any) -> Response:
         headers: Headers = kwargs.pop("headers", {})
@@ -182,7 +184,7 @@ class PooledClient(Client):
         async def send(real: Client) -> Response:
             return await real._send(method, url, headers=_filled_in(headers, real), **kwargs)
 
-        return await self._under_lease(method, url, send, lambda answer: answer)
+        return await self._under_lease(method, url, send, lambda answer: answer, kwargs.get("json"))
 
     async def _under_lease(
         self,
@@ -190,6 +192,7 @@ class PooledClient(Client):
         url: str,
         send: Callable[[Client], Awaitable[T]],
         response_of: Callable[[T], Response],
+        body: Any,
     ) -> T:
         """Send as this client's account, or as one that is chosen now and kept for the rest of the turn."""
         turn = self._turn()
@@ -209,7 +212,8 @@ class PooledClient(Client):
 
         try:
             async with self._lease(endpoint) as lease:
-                answer = await lease.call(turn.name, use, endpoint=endpoint)
+                writes = written(endpoint, body) if turn.writing else None
+                answer = await lease.call(turn.name, use, endpoint=endpoint, writes=writes)
         except CallFailed as failure:
             turn.failure = failure
             cause, failure.__cause__ = failure.__cause__, None

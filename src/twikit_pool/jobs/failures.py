@@ -14,6 +14,8 @@ from twikit_pool.errors import (
     LibraryOutOfDate,
     NoAccountAvailable,
     PoolOverloadedError,
+    PostBlocked,
+    PostHeld,
     TwikitPoolError,
 )
 from twikit_pool.jobs.job import Job, JobError, JobResult
@@ -23,6 +25,8 @@ from twikit_pool.sessions.outcomes import CallFailed, Outcome, Taken
 _OUTCOMES: Final[dict[type[TwikitPoolError], str]] = {
     AcquireTimeoutError: "timeout",
     PoolOverloadedError: "overloaded",
+    PostBlocked: "blocked",
+    PostHeld: "held",
     ActionError: "refused",
     LibraryOutOfDate: Outcome.LIBRARY_STALE.value,
     AccountError: "no_account",

@@ -59,8 +59,8 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         id, line, action, tags: the job's.
-        outcome: `ok`, `ambiguous`, `no_account`, `timeout`, `overloaded`, `refused` or what the attempt
-            meant (`caller_fault`, `transient`, …).
+        outcome: `ok`, `ambiguous`, `no_account`, `timeout`, `overloaded`, `refused`, `blocked` and `held` (by
+            the content filter) or what the attempt meant (`caller_fault`, `transient`, …).
         account: who did it or tried last, when known.
         attempts: how many attempts were made; 0 when nothing was sent, or nobody knows.
         latency: seconds from its turn to its end, waiting for an account and for rate limits included;

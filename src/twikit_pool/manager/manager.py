@@ -13,6 +13,7 @@ from twikit_pool.errors import PoolError, PoolNotFound
 from twikit_pool.events import EventBus
 from twikit_pool.manager.automation import Attendants, Automation
 from twikit_pool.manager.integrations import Integration, Integrations
+from twikit_pool.pool.guarding import Guard
 from twikit_pool.pool.hooks import PoolHooks
 from twikit_pool.pool.lease import Lease
 from twikit_pool.pool.pool import TwikitConnectionPool
@@ -42,6 +43,7 @@ class TwikitConnectionPoolManager:
         events: the bus of all pools; its own when not given.
         rng: chance, for its pools.
         automation: what it does about its pools by itself; None does nothing.
+        guard: stands before every write of its pools (`safety.PostGuard`, say).
 
     Raises:
         ConfigError: the automation guarantees more connections than there may be.
@@ -54,8 +56,10 @@ class TwikitConnectionPoolManager:
         events: EventBus | None = None,
         rng: random.Random | None = None,
         automation: Automation | None = AUTOMATION,
+        guard: Guard | None = None,
     ) -> None:
         self._sessions = sessions
+        self._guard = guard
         self._rng = rng
         self._pools: dict[str, TwikitConnectionPool] = {}
         self._sharing = Sharing()
@@ -135,6 +139,7 @@ class TwikitConnectionPoolManager:
             accept=lambda account: not self._held_beside(name, account.id) and accept(account),
             events=self.events,
             hooks=hooks,
+            guard=self._guard,
             clock=self._sessions.clock,
             rng=self._rng,
         )

@@ -8,6 +8,7 @@
   for all who wait, and the circuit rations trials by itself.
 - What X does not know as one account sends it is tried once on another.
 - A write is sent again only when X certainly did not take it.
+- What the pool's guard does not let go is not tried again.
 - Nothing begins after the deadline, where there is one; what is under way then is cut short.
 """
 
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from twikit_pool.errors import AcquireTimeoutError, InvalidParameters
+from twikit_pool.errors import AcquireTimeoutError, InvalidParameters, PostRefused, SafetyError
 from twikit_pool.pool.needs import need_of
 from twikit_pool.pool.request import ConnectionPriority, ConnectionRequest
 from twikit_pool.sessions.actions import Action
@@ -176,6 +177,7 @@ async def execute(
     """Carry an action out through the pool; arguments and errors as `TwikitConnectionPool.perform` says."""
     began = pool.clock.monotonic()
     ends = inf if deadline is None else began + deadline
+    _ask_guard(pool, action, request)
     files = await _media_of(action, deadline)
     timeout = pool.config.acquire_timeout if request.timeout is None else request.timeout
     waits_for_ever = timeout is None or timeout == inf
@@ -197,6 +199,10 @@ async def execute(
             if failed is not None and pool.clock.monotonic() >= ends:
                 raise failed from late
             raise
+        except (PostRefused, SafetyError):
+            if on_refused is not None:
+                on_refused()
+            raise
         except CallFailed as failure:
             refused = failure.verdict.taken is Taken.NO
             if refused and on_refused is not None:
@@ -212,6 +218,17 @@ async def execute(
             return Execution(
                 result=result, account_id=account_id, attempts=patience.attempts, seconds=seconds
             )
+
+
+def _ask_guard(pool: TwikitConnectionPool, action: Action, request: ConnectionRequest) -> None:
+    """Let nobody wait for what no account may write."""
+    if pool.guard is None:
+        return
+    try:
+        pool.guard.look(action, request.account_id)
+    except PostRefused as refused:
+        pool.tell_refused(action, request.account_id, refused)
+        raise
 
 
 async def _media_of(action: Action, deadline: float | None) -> tuple[Media, ...]:

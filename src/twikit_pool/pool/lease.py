@@ -8,13 +8,15 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from twikit_pool.errors import LeaseLost, PoolError
+from twikit_pool.errors import LeaseLost, PoolError, PostRefused
+from twikit_pool.pool.guarding import through
 from twikit_pool.sessions.actions import Action, parse_action
 from twikit_pool.sessions.attachments import attachments
 from twikit_pool.sessions.media import Media
 
 if TYPE_CHECKING:
     from twikit_pool.pool.connection import ConnectionInfo, PooledTwikitConnection
+    from twikit_pool.pool.guarding import Passage
     from twikit_pool.pool.pool import TwikitConnectionPool
     from twikit_pool.pool.request import ConnectionRequest
     from twikit_pool.sessions.session import TwikitSession
@@ -158,6 +160,7 @@ class Lease:
         Raises:
             ActionError: the action or a parameter is wrong; nothing was sent.
             CallFailed: X did not do it; the verdict says why.
+            PostRefused: the pool's guard does not let it go; nothing was sent.
             LeaseLost: the connection is not held any more.
             EmergencyStopped: the pool makes an emergency stop; the request that counts was not sent.
         """
@@ -173,14 +176,31 @@ class Lease:
         on_send: Callable[[], None] | None = None,
     ) -> Any:
         """As `execute`, with checked parameters, media at hand and a say at the last moment (`on_send`)."""
+        passage = await self._admitted(action, files)
         session = self.session
-        return await self._pool.calls.attempt(
-            self.connection,
-            action.name,
-            action.spends,
-            lambda deadline: session.execute(action, timeout=deadline, files=files, on_send=on_send),
-            timeout,
+        return await through(
+            passage,
+            lambda leaving: self._pool.calls.attempt(
+                self.connection,
+                action.name,
+                action.spends,
+                lambda deadline: session.execute(action, timeout=deadline, files=files, on_send=leaving),
+                timeout,
+            ),
+            on_send,
         )
+
+    async def _admitted(self, action: Action | None, files: Sequence[Media] = ()) -> Passage | None:
+        """Past the pool's guard, where there is one and something is written."""
+        pool, guard = self._pool, self._pool.guard
+        if guard is None or action is None:
+            return None
+        account, owner = self.connection.account, self.request.reserved_for
+        try:
+            return await guard.admit(action, account, pool_id=pool.pool_id, owner=owner, files=files)
+        except PostRefused as refused:
+            pool.tell_refused(action, account.id, refused)
+            raise
 
     async def call(
         self,
@@ -189,20 +209,27 @@ class Lease:
         *,
         endpoint: str | None = None,
         timeout: float | None = None,
+        writes: Action | None = None,
     ) -> T:
         """Use the real client under the pool's care: `use(client)`, with a deadline, watched and judged.
 
+        `writes` is the action that this comes to, for the pool's guard, which cannot see what `use` sends.
         Raises as `execute` does.
         """
+        passage = await self._admitted(writes)
         session = self.session
-        return await self._pool.calls.attempt(
-            self.connection,
-            name,
-            endpoint,
-            lambda deadline: session.call(
-                name, lambda: use(session.client), endpoint=endpoint, timeout=deadline
+        return await through(
+            passage,
+            lambda leaving: self._pool.calls.attempt(
+                self.connection,
+                name,
+                endpoint,
+                lambda deadline: session.call(
+                    name, lambda: use(session.client), endpoint=endpoint, timeout=deadline, on_send=leaving
+                ),
+                timeout,
             ),
-            timeout,
+            None,
         )
 
     def release(self) -> None:

@@ -22,7 +22,14 @@ from twikit_pool.accounts.model import Account
 from twikit_pool.accounts.source import AccountSource
 from twikit_pool.clock import SYSTEM_CLOCK, Clock
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
-from twikit_pool.errors import AccountNotFound, ConfigError, ConnectionNotFound, PoolClosed, PoolError
+from twikit_pool.errors import (
+    AccountNotFound,
+    ConfigError,
+    ConnectionNotFound,
+    PoolClosed,
+    PoolError,
+    PostRefused,
+)
 from twikit_pool.events import (
     Event,
     EventBus,
@@ -30,6 +37,7 @@ from twikit_pool.events import (
     PoolReconfigured,
     PoolResized,
     PoolShutDown,
+    PostStopped,
 )
 from twikit_pool.pool.brake import BrakeInfo
 from twikit_pool.pool.budget import FleetBudget, budgets_of, fleet_budget, named
@@ -40,6 +48,7 @@ from twikit_pool.pool.connection import ConnectionState, PooledTwikitConnection
 from twikit_pool.pool.control import Control, Mode
 from twikit_pool.pool.execution import Execution, RetryBudget, execute, pages
 from twikit_pool.pool.explanation import Explanation
+from twikit_pool.pool.guarding import Guard
 from twikit_pool.pool.healing import Healing
 from twikit_pool.pool.hooks import PoolHooks
 from twikit_pool.pool.lease import Lease
@@ -82,6 +91,7 @@ class TwikitConnectionPool:
         accept: which of the source's accounts it uses; all by default.
         events: the bus its events go to; its own when not given.
         hooks: the operator's own steps in a connection's life.
+        guard: stands before every write; see `pool.guarding`.
         clock, rng: time and chance. The clock must run with the event loop's.
     """
 
@@ -94,6 +104,7 @@ class TwikitConnectionPool:
         accept: Callable[[Account], bool] = lambda _account: True,
         events: EventBus | None = None,
         hooks: PoolHooks | None = None,
+        guard: Guard | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
     ) -> None:
@@ -101,6 +112,7 @@ class TwikitConnectionPool:
         self.pool_id = pool_id
         self.events = events or EventBus()
         self.hooks = hooks or PoolHooks()
+        self.guard = guard
         self.clock = clock
         self.rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self.retries = RetryBudget()
@@ -552,6 +564,7 @@ class TwikitConnectionPool:
         Raises:
             ActionError: the action or a parameter is wrong; nothing was sent.
             CallFailed: X did not do it; the verdict says why.
+            PostRefused: the pool's guard does not let it go; nothing was sent.
             PoolError: no connection; see `acquire`.
         """
         checked = action if isinstance(action, Action) else parse_action(action, parameters)
@@ -703,6 +716,16 @@ class TwikitConnectionPool:
         return {endpoint for member in self.accounts() for endpoint in member.windows.endpoints()} - HANDSHAKE
 
     # ------------------------------------------------------------ tasks and events
+
+    def tell_refused(self, action: Action, account_id: str | None, refused: PostRefused) -> None:
+        """Publish that the guard has not let something go."""
+        self._publish(
+            PostStopped,
+            account_id=account_id,
+            action=action.name,
+            reason=str(refused),
+            review_id=refused.review_id,
+        )
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -33,6 +33,7 @@ from twikit_pool.service.routes.pools import Pools
 from twikit_pool.service.routes.reports import PoolReports
 from twikit_pool.service.routes.reservations import Reservations
 from twikit_pool.service.routes.resources import ResourceRoutes
+from twikit_pool.service.routes.safety import Safety
 from twikit_pool.service.routes.scaling import ScalingRoutes
 from twikit_pool.service.service import Service, Serving
 from twikit_pool.service.socket import events_socket
@@ -55,6 +56,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     Reservations,
     Execution,
     Leases,
+    Safety,
     Jobs,
     ScalingRoutes,
     ResourceRoutes,

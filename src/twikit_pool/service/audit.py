@@ -24,8 +24,11 @@ MOST_BYTES: Final = 10_000_000
 WRITTEN: Final = frozenset({Scope.OPERATE, Scope.ADMIN})
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One call: when, with which token, what, and what was answered. Bodies are never written."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One call: when, with which token, what, and what was answered. Bodies are never written.
+
+    `note` is what was decided, where that is more than a call tells; `status` is 0 then: it is yet to come.
+    """
 
     at: str
     token: str | None
@@ -34,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     status: int
+    note: str | None = None
 
 
 class Audit:
@@ -73,6 +77,28 @@ class Audit:
             path=str(told["path"]),
             status=status,
         )
+        self._enter(entry)
+
+    def note(self, token: str, what: str) -> None:
+        """Enter that somebody has decided something, before it is done.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._enter(
+            Entry(
+                at=self._clock.now().isoformat(),
+                token=token,
+                name=None,
+                client=None,
+                method="",
+                path="",
+                status=0,
+                note=what,
+            )
+        )
+
+    def _enter(self, entry: Entry) -> None:
         os.write(self._file, msgspec.json.encode(entry) + b"\n")
         if os.fstat(self._file).st_size > MOST_BYTES:
             os.close(self._file)

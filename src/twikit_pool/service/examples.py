@@ -33,6 +33,14 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     },
     "extend_reservation": {"seconds": 7200},
     "execution_execute": {"action": "post_tweet", "parameters": {"content": "Hello"}, "account": "brand_uk"},
+    "reviews_check_post": {
+        "action": "post_tweet",
+        "parameters": {"content": "Hello"},
+        "account": "brand_uk",
+    },
+    "approve_review": {"note": "it is a public number"},
+    "edit_review": {"parameters": {"content": "Call us at the usual number"}},
+    "reject_review": {"note": "not ours to tell"},
     "leases_acquire": {"account_id": "brand_uk", "action": "post_tweet", "wait": 10, "ttl": 30},
     "leases_execute": {"action": "post_tweet", "parameters": {"content": "Hello"}},
     "jobs_submit": [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar.exceptions import NotFoundException
 
-from twikit_pool.errors import LeaseLost, PoolClosed, PoolOverloadedError
+from twikit_pool.errors import LeaseLost, PoolClosed, PoolOverloadedError, PostRefused, SafetyError
 from twikit_pool.pool.deadlines import Deadline, Deadlines
 from twikit_pool.service.presence import while_there
 from twikit_pool.sessions.attachments import attachments
@@ -197,6 +197,9 @@ class RemoteLeases:
                 except CallFailed as failure:
                     if failure.verdict.taken is Taken.NO:
                         act.on_refused()
+                    raise
+                except (PostRefused, SafetyError):
+                    act.on_refused()
                     raise
                 return held.account_id, result
 

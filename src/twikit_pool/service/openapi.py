@@ -54,7 +54,7 @@ PROBLEMS: Final[Mapping[int, str]] = {
 }
 """What each status of a problem means."""
 
-CALLING: Final = frozenset({"execution", "leases", "jobs"})
+CALLING: Final = frozenset({"execution", "leases", "jobs", "reviews"})
 """Tags of routes that may call X, or use a lease."""
 
 NO_INPUT: Final = frozenset({"self", "service", "request", "data"})

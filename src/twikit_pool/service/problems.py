@@ -45,6 +45,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.AccountUnavailable, 409, "the account may not be used now"),
     (errors.AccountError, 409, "something about an account"),
     (errors.MediaUnavailable, 502, "media cannot be had now"),
+    (errors.PostHeld, 422, "a person is to decide about the post"),
+    (errors.PostBlocked, 422, "the content filter refuses the post"),
     (errors.ActionError, 422, "the action cannot be sent as asked"),
     (errors.ReservationConflict, 409, "the reservation is over, or none can be made"),
     (errors.AcquireTimeoutError, 503, "no connection came free in time"),
@@ -58,6 +60,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.ResultsError, 503, "results cannot be kept"),
     (errors.HistoryError, 503, "the history cannot be used"),
     (errors.StoreError, 503, "the account store cannot be used"),
+    (errors.SafetyError, 503, "the content filter cannot remember"),
+    (errors.ReviewNotFound, 404, "no such review that waits"),
     (errors.ConfigError, 422, "a setting is wrong"),
 )
 """The most special first."""
@@ -78,6 +82,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         verdict: of a call that failed: what X answered, and whether it took a write.
         errors: of input that is wrong: where, and why.
+        reasons: of a post that the content filter refuses: rule, severity, message, suggestion, field, span.
+        review_id: its place in the review queue, if a person is to decide about it.
     """
 
     title: str
@@ -86,6 +92,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ABOUT
     verdict: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     errors: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    reasons: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    review_id: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response[Problem]:
@@ -107,11 +115,21 @@ def on_error(_request: Request[Any, Any, Any], error: Exception) -> Response[Pro
     for kind, status, title in STATUSES:
         if isinstance(error, kind):
             headers = {"Retry-After": "1"} if status == 503 else None
-            return problem_response(Problem(title=title, status=status, detail=str(error)), headers)
+            problem = Problem(title=title, status=status, detail=str(error))
+            if isinstance(error, errors.PostRefused):
+                problem = _with_reasons(problem, error)
+            return problem_response(problem, headers)
     logger.error("a request failed: %s", type(without_frames(error)).__name__)
     return problem_response(
         Problem(title="an error that nobody foresaw", status=500, detail="the service's log names it")
     )
+
+
+def _with_reasons(problem: Problem, error: errors.PostRefused) -> Problem:
+    told = list(error.reasons)
+    if error.review_id is None:
+        return msgspec.structs.replace(problem, reasons=told)
+    return msgspec.structs.replace(problem, reasons=told, review_id=error.review_id)
 
 
 def _of_http(error: HTTPException) -> Response[Problem]:

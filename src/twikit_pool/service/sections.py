@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.redaction import Secret
+from twikit_pool.safety.settings import SafetySettings
 from twikit_pool.service.setting_sources import POOLS
 from twikit_pool.service.setting_words import NONE, kinds
 
@@ -264,6 +265,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         accounts: which accounts.
         automation: what is done about the pools together.
         alerts: who is told when something is wrong.
+        safety: what may be posted.
         jobs: batches of jobs.
         history: what is kept of what they do.
         pools: the pools by name.
@@ -273,6 +275,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: AccountSettings = AccountSettings()
     automation: AutomationSettings = AutomationSettings()
     alerts: AlertSettings = AlertSettings()
+    safety: SafetySettings = SafetySettings()
     jobs: JobSettings = JobSettings()
     history: HistorySettings = HistorySettings()
     pools: Mapping[str, PoolSettings] = msgspec.field(default_factory=default_pools)
@@ -284,6 +287,7 @@ SECTIONS: Final = MappingProxyType(
         "accounts": AccountSettings,
         "automation": AutomationSettings,
         "alerts": AlertSettings,
+        "safety": SafetySettings,
         "jobs": JobSettings,
         "history": HistorySettings,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from litestar.di import NamedDependency
 
-from twikit_pool.errors import PoolError
+from twikit_pool.errors import ConfigError, PoolError
 from twikit_pool.metrics.history import History
 from twikit_pool.service.batches import Batches
 from twikit_pool.service.hub import Hub
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from twikit_pool.manager import Attendants, TwikitConnectionPoolManager
     from twikit_pool.pool import TwikitConnectionPool
+    from twikit_pool.safety import Overridden, PostGuard
     from twikit_pool.service.access import Access
     from twikit_pool.service.audit import Audit
     from twikit_pool.sessions import TwikitSessionManager
@@ -34,6 +35,7 @@ class Service:
         access: who may do what.
         audit: where changes are entered.
         jobs: where batches of jobs are kept, and how many; none are taken without a folder.
+        guard: the content filter before the pools; None where there is none.
 
     Attributes:
         hub: tells what happens.
@@ -51,11 +53,15 @@ class Service:
         access: Access,
         audit: Audit,
         jobs: JobSettings | None = None,
+        guard: PostGuard | None = None,
     ) -> None:
         self.sessions: Final = sessions
         self.manager: Final = manager
         self.access: Final = access
         self.audit: Final = audit
+        self.guard: Final = guard
+        if guard is not None:
+            guard.on_override = self._enter_override
         self.hub: Final = Hub(manager, clock=sessions.clock)
         self.batches: Final = Batches(JobSettings() if jobs is None else jobs, manager, sessions.clock)
         self.history: Final = _kept(manager) or History(clock=sessions.clock)
@@ -78,6 +84,19 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._entered.aclose()
+
+    def filtering(self) -> PostGuard:
+        """The content filter.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.guard is None:
+            raise ConfigError("the content filter is off: see the setting safety.enabled")
+        return self.guard
+
+    def _enter_override(self, went: Overridden) -> None:
+        self.audit.note(went.override.by, str(went))
 
     def pool(self, name: str) -> TwikitConnectionPool:
         """The pool of this name.

@@ -26,6 +26,7 @@ from twikit_pool.alerts.rules import problems
 from twikit_pool.config import DEFAULT_CONNECTION_POOL_CONFIG, ConnectionPoolConfig
 from twikit_pool.errors import ConfigError
 from twikit_pool.redaction import Secret
+from twikit_pool.safety.settings import SafetySettings, what_is_missing
 from twikit_pool.service.sections import (
     NAMES,
     POOL_KINDS,
@@ -151,6 +152,8 @@ class _Reading:
         accounts = AccountSettings(**self._right("accounts", self._accounts(), kinds(AccountSettings)))
         given = self._merged(layer.sections.get("automation", {}) for layer in self._layers)
         automation = AutomationSettings(**self._right("automation", given, kinds(AutomationSettings)))
+        given = self._merged(layer.sections.get("safety", {}) for layer in self._layers)
+        safety = SafetySettings(**self._right("safety", given, kinds(SafetySettings)))
         given = self._merged(layer.sections.get("jobs", {}) for layer in self._layers)
         jobs = JobSettings(**self._right("jobs", given, kinds(JobSettings)))
         given = self._merged(layer.sections.get("history", {}) for layer in self._layers)
@@ -161,10 +164,16 @@ class _Reading:
         self._see_one_choice(accounts)
         self._see_shares(automation, pools)
         self._see_alerts(alerts, pools)
+        for name, words in what_is_missing(safety):
+            full = f"safety.{name}"
+            self._complain(
+                lambda full=full, words=words: f"{full} {words}", self.origins.get(full, "the default")
+            )
         return ServiceSettings(
             service=service,
             accounts=accounts,
             automation=automation,
+            safety=safety,
             jobs=jobs,
             history=history,
             alerts=alerts,

@@ -102,6 +102,7 @@ def test_check_says_what_would_be_served(program: Program, home: Path) -> None:
         "all pools together: 60 connections at most",
         "alerts: 14 rules, told to 0 destinations besides the log and the dashboard",
         "tokens: t.json",
+        f"posts are remembered in: {home / 'home' / 'safety.db'}",
         f"audit log: {home / 'home' / 'audit.log'}",
         f"history: {home / 'home' / 'history.db'}, hours for 12 weeks",
     ]

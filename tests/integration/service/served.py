@@ -18,6 +18,7 @@ from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.manager import Automation, TwikitConnectionPoolManager
 from twikit_pool.metrics.history import History
 from twikit_pool.redaction import Cookies
+from twikit_pool.safety import PostGuard
 from twikit_pool.service.access import Access
 from twikit_pool.service.app import application
 from twikit_pool.service.audit import Audit
@@ -49,6 +50,7 @@ async def served(
     config: ConnectionPoolConfig | None = None,
     *,
     access: dict[str, Any] | None = None,
+    guard: PostGuard | None = None,
     jobs: JobSettings | None = None,
     history: History | None = None,
     **settings: Any,
@@ -69,11 +71,15 @@ async def served(
         audit = Audit(folder / "audit.log", SYSTEM_CLOCK)
         async with (
             TwikitSessionManager(source, backend=backend) as sessions,
-            TwikitConnectionPoolManager(sessions, automation=Automation(history=history)) as manager,
+            TwikitConnectionPoolManager(
+                sessions, automation=Automation(history=history), guard=guard
+            ) as manager,
         ):
             await manager.create_pool("default", config or ConnectionPoolConfig(acquire_timeout=5))
             kept = msgspec.structs.replace(jobs or JobSettings(), folder=folder / "jobs")
-            service = Service(sessions, manager, Access(book, SYSTEM_CLOCK, **(access or {})), audit, kept)
+            service = Service(
+                sessions, manager, Access(book, SYSTEM_CLOCK, **(access or {})), audit, kept, guard
+            )
             async with service, listening(application(service)) as url:
                 yield Served(x, service, url, tokens, folder)
         audit.close()

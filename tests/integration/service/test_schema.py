@@ -13,6 +13,7 @@ import pytest
 from tests.integration.service.served import Served, served
 from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.pool import Mode
+from twikit_pool.safety import PostGuard, SafetySettings
 from twikit_pool.service.app import application
 from twikit_pool.service.examples import EXAMPLES
 from twikit_pool.service.openapi import Described
@@ -103,7 +104,10 @@ async def test_schemathesis_finds_nothing(tmp_path: Path, phases: str) -> None:
     # Nobody waits for a connection: there is no time for it.
     config = ConnectionPoolConfig(max_waiting=0, acquire_timeout=0.2, call_timeout=2)
     (tmp_path / "schemathesis.toml").write_text(SETTINGS)
-    async with served(tmp_path, config, access={"rate": 1e6, "burst": 1e6}, accounts=30) as daemon:
+    guard = PostGuard.of(SafetySettings())
+    async with served(
+        tmp_path, config, access={"rate": 1e6, "burst": 1e6}, guard=guard, accounts=30
+    ) as daemon:
         opener = asyncio.create_task(keep_open(daemon))
         code, told = await tried(
             daemon,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Annotated, Any, Final, TypeAlias, cast
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
+from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from twikit_pool.errors import InvalidParameters
 from twikit_pool.pool import ConnectionPriority
+from twikit_pool.safety.guard import LONGEST_REASON, overriding
 from twikit_pool.service.access import Caller
 from twikit_pool.service.acts import Act, Answer, Work
 from twikit_pool.service.batch_input import names_files
@@ -41,6 +44,7 @@ Asking: TypeAlias = Request[Any, Caller, Any]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MOST_DEADLINE)]
 Allowed = Annotated[float, msgspec.Meta(gt=0, le=MOST_DEADLINE)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Why = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON, pattern=r"\S")]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         reserved_for: the owner whose reserved connections it may use.
         timeout: seconds for each wait for a connection; the pool's setting when not given.
         deadline: seconds for everything.
+        override: why a post is to go whatever the content filter says; takes a token that may operate.
     """
 
     action: Name
@@ -63,6 +68,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reserved_for: Name | None = None
     timeout: Wait | None = None
     deadline: Allowed = DEADLINE
+    override: Why | None = None
 
 
 class Executed(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,18 +155,20 @@ class Execution(Controller):
         on to its end, and with an `Idempotency-Key` its answer is kept.
         """
         found, action = service.pool(pool), remote_action(data.action, data.parameters)
+        past_the_filter = allowed(request, data.override)
 
         async def work(act: Act) -> Executed:
-            done = await found.perform(
-                action,
-                account=data.account,
-                priority=data.priority,
-                reserved_for=data.reserved_for,
-                timeout=data.timeout,
-                deadline=data.deadline,
-                on_send=act.on_send,
-                on_refused=act.on_refused,
-            )
+            with past_the_filter:
+                done = await found.perform(
+                    action,
+                    account=data.account,
+                    priority=data.priority,
+                    reserved_for=data.reserved_for,
+                    timeout=data.timeout,
+                    deadline=data.deadline,
+                    on_send=act.on_send,
+                    on_refused=act.on_refused,
+                )
             return Executed(
                 result=shown(done.result),
                 account_id=done.account_id,
@@ -186,6 +194,22 @@ def _response(answer: Answer) -> Response[Any]:
         media_type=answer.media_type,
         headers={**HEADERS, **answer.headers},
     )
+
+
+def allowed(request: Asking, reason: str | None) -> AbstractContextManager[object]:
+    """What is done within goes past the content filter, if there is a reason and the caller may give one.
+
+    Raises:
+        PermissionDeniedException: it may not.
+    """
+    if reason is None:
+        return nullcontext()
+    token = request.auth.token
+    if not token.scope.covers(Scope.OPERATE):
+        raise PermissionDeniedException(
+            f"token {token.id} may {token.scope}, and an override takes a token that may {Scope.OPERATE}"
+        )
+    return overriding(reason, by=token.id)
 
 
 def remote_action(name: str, parameters: dict[str, Any]) -> Action:

@@ -1,0 +1,1 @@
+"""Short lists of profanity, written for this project; see docs/safety.md."""
