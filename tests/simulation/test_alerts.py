@@ -25,8 +25,8 @@ from twikit_pool.events import (
     AlertEvent,
     AlertFired,
     AlertResolved,
-    ComponentRecovered,
     HistoryFailed,
+    HistoryResumed,
 )
 from twikit_pool.manager import Automation, TwikitConnectionPoolManager
 from twikit_pool.metrics import PoolCollector
@@ -358,12 +358,11 @@ def test_a_component_that_recovers_ends_its_alert() -> None:
             await a_store_fails(Stage(loop, SimulatedX(loop), manager, pool, StandInProcess()))
             [alert] = watch_of(manager).engine.alerts()
             assert (alert.pool_id, alert.names, alert.why) == (
-                None,
+                "news",
                 ("history",),
                 "history: the disk is full",
             )
-            recovered = ComponentRecovered(pool_id="", at=loop.clock.now(), component="history")
-            manager.events.publish(recovered)
+            manager.events.publish(HistoryResumed(pool_id="news", at=loop.clock.now(), seconds=40, lost=0))
             await asyncio.sleep(2)
             assert watch_of(manager).engine.alerts()[0].state is AlertState.RESOLVED
 

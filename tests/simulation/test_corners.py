@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from math import inf
 
 import pytest
 
@@ -347,7 +348,7 @@ def test_no_duration_that_is_none_changes_anything(seconds: float) -> None:
                 lambda: pool.emergency_stop("drill", pause=seconds),
                 lambda: pool.quarantine("a0", "a rest", seconds),
                 lambda: pool.reserve("a0", "spring", duration=seconds),
-                lambda: ConnectionRequest(timeout=seconds),
+                lambda: ConnectionRequest(timeout=-1.0 if seconds == inf else seconds),
             ):
                 with pytest.raises(ConfigError, match="must be"):
                     change()

@@ -15,6 +15,9 @@ from twikit_pool.service.access import COOKIE, CSRF_HEADER
 from twikit_pool.service.app import application
 from twikit_pool.service.tokens import Scope
 
+PARTS = {int: "1"}
+"""What stands for a parameter in a path that is no word, by its type."""
+
 
 def routes(service: Any) -> list[tuple[str, str, Scope | None]]:
     """Every route: its method, its path with something in the place of each parameter, and its scope."""
@@ -23,7 +26,8 @@ def routes(service: Any) -> list[tuple[str, str, Scope | None]]:
         for handler in getattr(route, "route_handlers", ()):
             if isinstance(handler, HTTPRouteHandler):
                 path = "/" + "/".join(
-                    part if isinstance(part, str) else "default" for part in route.path_components
+                    part if isinstance(part, str) else PARTS.get(part.type, "default")
+                    for part in route.path_components
                 )
                 found += [
                     (method, path, handler.opt["scope"])

@@ -14,7 +14,7 @@ from twikit_pool.config import ConnectionPoolConfig
 from twikit_pool.service.page import KINDS, PAGE, page
 from twikit_pool.service.tokens import Scope
 
-MOST_BYTES = 150_000
+MOST_BYTES = 200_000
 """Of the whole page; what is loaded at first, tests/browser measures."""
 
 

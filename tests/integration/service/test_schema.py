@@ -40,6 +40,8 @@ values = ["post_tweet", "CreateTweet", "friendships/create"]
 max_response_time = 35
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 502, 503]
+[checks.negative_data_rejection]
+expected-statuses = ["4xx", 502, 503]
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 304, 401, 403, 404, 409, 410, 412, 422, 429, 502, 503]
 """
